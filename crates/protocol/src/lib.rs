@@ -1,1 +1,25 @@
-//! protocol
+//! What Anthropic's API and Claude Code put on the wire, as pure functions over bytes.
+//!
+//! # Layout
+//! - [`coding`]: compressed bytes to plain ones, incremental; [`sse`]: bytes to events, split-safe
+//! - [`request`], [`message`], [`usage`], [`error`]: the shapes, with what is unknown kept
+//! - [`assemble`]: events to a message
+//! - [`identity`]: who sent a request, and how that is known
+//! - [`secrets`]: the one place that masks
+//!
+//! No I/O, no clock, no panic: any bytes may come in. Reading cannot fail; it returns what could be read and a list of
+//! [`Problem`]s. What it returns is a reading copy: the recorded bytes stay the truth.
+
+pub mod assemble;
+pub mod coding;
+pub mod error;
+pub mod identity;
+mod json;
+pub mod message;
+mod problem;
+pub mod request;
+pub mod secrets;
+pub mod sse;
+pub mod usage;
+
+pub use problem::Problem;

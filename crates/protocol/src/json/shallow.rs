@@ -1,0 +1,80 @@
+//! Looks at one level of JSON and leaves what is deeper unread: cheap for large bodies, and safe from what is odd inside.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Keys and unread values, in order, repeated keys included.
+pub(crate) type Entries<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// The entries of an object, values unread, in order, as far as it could be read; `None` for anything but an object.
+pub(crate) fn entries(text: &str) -> (Option<Entries<'_>>, Option<serde_json::Error>) {
+    if !text.trim_start().starts_with('{') {
+        return (None, serde_json::from_str::<&RawValue>(text).err());
+    }
+    let mut list = Vec::new();
+    let mut source = serde_json::Deserializer::from_str(text);
+    let error = source.deserialize_map(Collector(&mut list)).and_then(|()| source.end()).err();
+    // A number at which the text ends may be half a number.
+    if error.as_ref().is_some_and(serde_json::Error::is_eof)
+        && list.last().is_some_and(|(_, value)| text.ends_with(value.get()))
+    {
+        list.pop();
+    }
+    (Some(list), error)
+}
+
+struct Collector<'a, 'de>(&'a mut Entries<'de>);
+
+impl<'de> Visitor<'de> for Collector<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(key) = entries.next_key::<Text<'de>>()? {
+            self.0.push((key.0, entries.next_value()?));
+        }
+        Ok(())
+    }
+}
+
+/// The elements of an array, unread; empty for anything else.
+pub(crate) fn elements(raw: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}
+
+/// The string that a value is; lone surrogates are replaced.
+pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
+}
+
+struct Text<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_bytes(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Text(String::from_utf8_lossy(bytes)))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
+    }
+}

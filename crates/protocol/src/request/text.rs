@@ -1,0 +1,99 @@
+//! The texts of a conversation: who wrote them, without what the client put between.
+
+use super::TEXT_LIMIT;
+use crate::json;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+const REMINDER: &str = "<system-reminder>";
+const REMINDER_END: &str = "</system-reminder>";
+
+/// Before the working directory in Claude Code's prompts, newer form first.
+const DIRECTORY_LABELS: [&str; 2] = ["Primary working directory:", "Working directory:"];
+
+/// The working directory is told at the beginning of a conversation, if at all.
+const OPENING: usize = 4;
+
+/// One message of the conversation, its content unread.
+pub(super) struct Turn<'a> {
+    raw: &'a RawValue,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(raw: &'a RawValue) -> Turn<'a> {
+        Turn { raw }
+    }
+
+    fn field(&self, name: &str) -> Option<&'a RawValue> {
+        let (entries, _) = json::entries(self.raw.get());
+        entries?.into_iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn is_by(&self, role: &str) -> bool {
+        self.field("role").and_then(json::text).is_some_and(|found| found == role)
+    }
+
+    fn texts(&self) -> Vec<Cow<'a, str>> {
+        self.field("content").map(texts).unwrap_or_default()
+    }
+}
+
+/// The texts of a content: of a plain string, or of its `text` blocks.
+pub(super) fn texts(content: &RawValue) -> Vec<Cow<'_, str>> {
+    if let Some(text) = json::text(content) {
+        return vec![text];
+    }
+    json::elements(content).into_iter().filter_map(block_text).collect()
+}
+
+fn block_text(block: &RawValue) -> Option<Cow<'_, str>> {
+    let (entries, _) = json::entries(block.get());
+    let entries = entries?;
+    let field = |name: &str| entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value);
+    let kind = field("type").and_then(json::text);
+    if kind.is_some_and(|kind| kind != "text") { None } else { json::text(field("text")?) }
+}
+
+pub(super) fn first_of_user(messages: &[Turn<'_>]) -> Option<String> {
+    let by_user = messages.iter().filter(|turn| turn.is_by("user"));
+    by_user.flat_map(Turn::texts).find_map(|text| written(&text))
+}
+
+pub(super) fn last_of_user(messages: &[Turn<'_>]) -> Option<String> {
+    let newest = messages.iter().rev().find(|turn| turn.is_by("user"))?;
+    newest.texts().iter().rev().find_map(|text| written(text))
+}
+
+/// What a person or a parent agent wrote in a text; `None` if all of it comes from the client.
+fn written(text: &str) -> Option<String> {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, reminder)) = rest.split_once(REMINDER) {
+        kept.push_str(before);
+        rest = reminder.split_once(REMINDER_END).map_or("", |(_, after)| after);
+        if kept.trim_start().len() > TEXT_LIMIT {
+            break;
+        }
+    }
+    kept.push_str(rest);
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| bounded(kept, TEXT_LIMIT))
+}
+
+pub(super) fn working_directory(system: &[Cow<'_, str>], messages: &[Turn<'_>]) -> Option<String> {
+    system
+        .iter()
+        .find_map(|text| directory_in(text))
+        .or_else(|| messages.iter().take(OPENING).flat_map(Turn::texts).find_map(|text| directory_in(&text)))
+}
+
+fn directory_in(text: &str) -> Option<String> {
+    let (_, after) = DIRECTORY_LABELS.iter().find_map(|label| text.split_once(label))?;
+    let line = after.lines().next()?.trim();
+    (!line.is_empty()).then(|| bounded(line, TEXT_LIMIT))
+}
+
+/// The beginning of a text, up to `limit` bytes, never half a character.
+pub(super) fn bounded(text: &str, limit: usize) -> String {
+    text[..text.floor_char_boundary(limit)].to_owned()
+}

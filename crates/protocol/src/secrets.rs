@@ -1,0 +1,174 @@
+//! The one place that masks. Whatever is queued, stored, logged or shown has passed through here.
+//!
+//! Masks too much rather than too little: a key glued to other letters, or hidden behind percent signs, is still a key.
+
+/// How every key of Anthropic's begins.
+const KEY_MARK: &[u8] = b"sk-ant-";
+
+/// What follows `Bearer ` is a secret from this length on; shorter words are prose.
+const BEARER_LENGTH: usize = 16;
+
+const SECRET_HEADERS: [&str; 17] = [
+    "x-api-key",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "cookie2",
+    "set-cookie2",
+    "api-key",
+    "x-goog-api-key",
+    "x-amz-security-token",
+    "x-auth-token",
+    "x-access-token",
+    "x-csrf-token",
+    "cf-access-client-secret",
+    "cf-access-jwt-assertion",
+    "x-amzn-oidc-data",
+    "x-amzn-oidc-accesstoken",
+];
+
+/// Parts of a name that tell a secret by themselves.
+const SECRET_WORDS: [&str; 7] =
+    ["api-key", "apikey", "api_key", "secret", "password", "auth-token", "access-token"];
+
+/// Masks one value: longer than 20 characters shows its first 10 and last 4, longer than 10 its first 6, the rest nothing.
+pub fn mask_value(value: &str) -> String {
+    let length = value.chars().count();
+    let first = |count: usize| value.chars().take(count).collect::<String>();
+    match length {
+        0..=10 => "***".to_owned(),
+        11..=20 => format!("{}...", first(6)),
+        _ => format!("{}...{}", first(10), value.chars().skip(length - 4).collect::<String>()),
+    }
+}
+
+/// Whether all values of a header by that name are secrets.
+pub fn is_secret_header(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    SECRET_HEADERS.contains(&name.as_str()) || SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// A header's value as it may be seen. The scheme of a credential (`Bearer`) and the names of cookies stay readable.
+pub fn mask_header(name: &str, value: &[u8]) -> String {
+    if !is_secret_header(name) {
+        return mask_text(value);
+    }
+    let text = String::from_utf8_lossy(value);
+    let masked = match name.trim().to_ascii_lowercase().as_str() {
+        "cookie" | "cookie2" => text.split(';').map(mask_cookie).collect::<Vec<_>>().join("; "),
+        "set-cookie" | "set-cookie2" => match text.split_once(';') {
+            Some((cookie, attributes)) => format!("{};{attributes}", mask_cookie(cookie)),
+            None => mask_cookie(&text),
+        },
+        _ => mask_credential(&text),
+    };
+    // A key may stand where no key belongs: in a cookie's name or its attributes.
+    mask_text(masked.as_bytes())
+}
+
+/// A text such as a URL or an ordinary header's value, with everything masked in it that looks like a key of Anthropic's
+/// (percent-encoded too, once or more), and what follows `Bearer`.
+pub fn mask_text(text: &[u8]) -> String {
+    let mut seen = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        if let Some(length) = key_length(&text[at..]) {
+            seen.extend_from_slice(mask_value(&decoded(&text[at..at + length])).as_bytes());
+            at += length;
+        } else if let Some((scheme, token)) = bearer_lengths(&text[at..]) {
+            seen.extend_from_slice(&text[at..at + scheme]);
+            let token = &text[at + scheme..at + scheme + token];
+            seen.extend_from_slice(mask_value(&decoded(token)).as_bytes());
+            at += scheme + token.len();
+        } else {
+            seen.push(text[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+fn mask_cookie(cookie: &str) -> String {
+    match cookie.trim().split_once('=') {
+        Some((name, value)) => format!("{name}={}", mask_value(value)),
+        None => mask_value(cookie.trim()),
+    }
+}
+
+/// `Bearer TOKEN` and the like; a value of one word is the secret itself.
+fn mask_credential(value: &str) -> String {
+    let value = value.trim();
+    match value.split_once(' ') {
+        Some((scheme, secret))
+            if scheme.len() <= 20 && scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
+        {
+            format!("{scheme} {}", mask_value(secret.trim()))
+        }
+        _ => mask_value(value),
+    }
+}
+
+/// How many bytes a key at the beginning of `text` takes.
+fn key_length(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for expected in KEY_MARK {
+        let (byte, length) = character(&text[at..])?;
+        if !byte.eq_ignore_ascii_case(expected) {
+            return None;
+        }
+        at += length;
+    }
+    Some(at + token_length(&text[at..], |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))
+}
+
+/// The lengths of `Bearer` with its spaces, and of a token after it that is long enough to be one.
+fn bearer_lengths(text: &[u8]) -> Option<(usize, usize)> {
+    let word = text.get(..6).filter(|word| word.eq_ignore_ascii_case(b"bearer"))?.len();
+    let mut at = word;
+    while let Some((b' ' | b'+' | b'\t', length)) = character(&text[at..]) {
+        at += length;
+    }
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(&byte);
+    let token = token_length(&text[at..], is_token);
+    (at > word && token >= BEARER_LENGTH).then_some((at, token))
+}
+
+fn token_length(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    let mut at = 0;
+    while let Some((byte, length)) = character(&text[at..]) {
+        if !belongs(byte) {
+            break;
+        }
+        at += length;
+    }
+    at
+}
+
+/// The first character of a text that may be percent-encoded, and how many bytes it takes: `-`, `%2D`, `%252D`, ….
+fn character(text: &[u8]) -> Option<(u8, usize)> {
+    let first = *text.first()?;
+    if first != b'%' {
+        return Some((first, 1));
+    }
+    // Each further encoding turns the percent sign into `%25`.
+    let mut at = 1;
+    while text.get(at..at + 2) == Some(b"25") {
+        at += 2;
+    }
+    let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    match (digit(at), digit(at + 1)) {
+        (Some(high), Some(low)) => Some((u8::try_from(high * 16 + low).unwrap_or(b'%'), at + 2)),
+        _ => Some((b'%', 1)),
+    }
+}
+
+fn decoded(text: &[u8]) -> String {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some((byte, length)) = character(&text[at..]) {
+        plain.push(byte);
+        at += length;
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
