@@ -36,7 +36,7 @@ impl<'a> RequestHead<'a> {
         match request.parse(head) {
             Ok(httparse::Status::Complete(parsed)) if parsed == end => {}
             Ok(_) => return Err(HeadError::BadFirstLine),
-            Err(error) => return Err(head_error(error)),
+            Err(error) => return Err(head_error(error, head)),
         }
         let (Some(method), Some(target)) = (request.method, request.path) else {
             return Err(HeadError::BadFirstLine);
@@ -133,10 +133,11 @@ fn check_host(fields: &Fields<'_>, version: Version) -> Result<(), HeadError> {
     }
 }
 
-fn head_error(error: httparse::Error) -> HeadError {
+fn head_error(error: httparse::Error, head: &[u8]) -> HeadError {
+    let names_a_version = || memchr::memmem::find(head, b" HTTP/").is_some();
     match error {
         httparse::Error::HeaderName | httparse::Error::HeaderValue => HeadError::BadHeader,
-        httparse::Error::Version => HeadError::UnknownVersion,
+        httparse::Error::Version if names_a_version() => HeadError::UnknownVersion,
         _ => HeadError::BadFirstLine,
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct HeadScan {
 impl HeadScan {
     /// `bytes` are all the bytes of the head so far; the answer is the length of the head once it is whole.
     pub(crate) fn advance(&mut self, bytes: &[u8], limits: Limits) -> Result<Option<usize>, HeadError> {
+        // Beyond the limit nothing is looked at, so that what is found does not depend on how much was read at once.
+        let (length, bytes) = (bytes.len(), &bytes[..bytes.len().min(limits.bytes)]);
         while let Some(found) = memchr2(b'\r', b'\n', &bytes[self.seen..]) {
             let at = self.seen + found;
             if bytes[at] == b'\n' {
@@ -113,7 +115,7 @@ impl HeadScan {
             match bytes.get(at + 1) {
                 None => {
                     self.seen = at;
-                    return self.unfinished(bytes.len(), limits);
+                    return self.unfinished(length, limits);
                 }
                 Some(b'\n') => {}
                 Some(_) => return Err(HeadError::BareCr),
@@ -121,11 +123,7 @@ impl HeadScan {
             let line = &bytes[self.line_start..at];
             (self.seen, self.line_start) = (at + 2, at + 2);
             if line.is_empty() {
-                return if self.seen > limits.bytes {
-                    Err(HeadError::TooLarge(limits.bytes))
-                } else {
-                    Ok(Some(self.seen))
-                };
+                return Ok(Some(self.seen));
             }
             if self.lines > 0 && matches!(line[0], b' ' | b'\t') {
                 return Err(HeadError::FoldedLine);
@@ -136,7 +134,7 @@ impl HeadScan {
             }
         }
         self.seen = bytes.len();
-        self.unfinished(bytes.len(), limits)
+        self.unfinished(length, limits)
     }
 
     fn unfinished(&self, length: usize, limits: Limits) -> Result<Option<usize>, HeadError> {

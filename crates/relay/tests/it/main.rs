@@ -1,0 +1,9 @@
+//! The relay between raw sockets: the test is the client and the upstream, and scripts every byte of both.
+
+mod ends;
+mod fidelity;
+mod framing;
+mod keep_alive;
+mod limits;
+mod rig;
+mod shutdown;
