@@ -24,8 +24,8 @@ pub struct ApiError {
 pub fn parse(body: &[u8]) -> Option<ApiError> {
     let text = String::from_utf8_lossy(body);
     // Only the outermost level is looked at, because most bodies are no errors, and some are long.
-    let (entries, _) = json::entries(&text);
-    if !entries?.iter().any(|(key, _)| key == "error") {
+    let (entries, damage) = json::entries(&text);
+    if !entries?.iter().any(|(key, _)| key == "error") && damage.is_none() {
         return None;
     }
     from_value(&json::read(body, "error", &mut Problems::default()).value)

@@ -8,6 +8,9 @@ const KEY_MARK: &[u8] = b"sk-ant-";
 /// What follows `Bearer ` is a secret from this length on; shorter words are prose.
 const BEARER_LENGTH: usize = 16;
 
+/// How many characters of a long secret are shown before the dots.
+const MASKED_HEAD: usize = 10;
+
 const SECRET_HEADERS: [&str; 17] = [
     "x-api-key",
     "authorization",
@@ -39,7 +42,7 @@ pub fn mask_value(value: &str) -> String {
     match length {
         0..=10 => "***".to_owned(),
         11..=20 => format!("{}...", first(6)),
-        _ => format!("{}...{}", first(10), value.chars().skip(length - 4).collect::<String>()),
+        _ => format!("{}...{}", first(MASKED_HEAD), value.chars().skip(length - 4).collect::<String>()),
     }
 }
 
@@ -109,7 +112,7 @@ fn mask_credential(value: &str) -> String {
     }
 }
 
-/// How many bytes a key at the beginning of `text` takes.
+/// How many bytes a key at the beginning of `text` takes. What is masked already is no key: masking twice changes nothing.
 fn key_length(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     for expected in KEY_MARK {
@@ -119,7 +122,9 @@ fn key_length(text: &[u8]) -> Option<usize> {
         }
         at += length;
     }
-    Some(at + token_length(&text[at..], |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))
+    at += token_length(&text[at..], |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let is_masked = at == MASKED_HEAD && text[at..].starts_with(b"...");
+    (!is_masked).then_some(at)
 }
 
 /// The lengths of `Bearer` with its spaces, and of a token after it that is long enough to be one.
@@ -131,7 +136,8 @@ fn bearer_lengths(text: &[u8]) -> Option<(usize, usize)> {
     }
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(&byte);
     let token = token_length(&text[at..], is_token);
-    (at > word && token >= BEARER_LENGTH).then_some((at, token))
+    let is_masked = text[at..at + token].windows(3).any(|part| part == b"...");
+    (at > word && token >= BEARER_LENGTH && !is_masked).then_some((at, token))
 }
 
 fn token_length(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {

@@ -19,7 +19,8 @@ pub struct Event {
     pub data: Vec<u8>,
     /// Offset in the decoded stream just after its blank line.
     pub end: u64,
-    /// Whether the event was longer than the limit, so that its tail is missing here.
+    /// Whether its end is missing: it was longer than the limit, or the stream ended before its blank line, so that a client
+    /// never saw it.
     pub truncated: bool,
 }
 
@@ -100,13 +101,14 @@ impl Decoder {
         }
     }
 
-    /// The stream has ended. Returns the last event if its blank line never came.
+    /// The stream has ended. Returns the last event if its blank line never came (it is marked then), or came as a lone CR.
     pub fn finish(mut self) -> Option<Event> {
         let mut events = Vec::new();
         if self.after_cr || !self.line.is_empty() {
             self.end_line(&[], &mut events);
         }
-        events.pop().or_else(|| self.take_event())
+        let cut = || self.take_event().map(|event| Event { truncated: true, ..event });
+        events.pop().or_else(cut)
     }
 
     fn keep(&mut self, part: &[u8]) {

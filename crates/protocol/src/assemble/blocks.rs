@@ -78,7 +78,7 @@ impl Places {
         let kind = delta.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let found = self.find(index).or_else(|| {
             problems.add(at(index), "got a delta before its start");
-            self.insert(index, block_for(&kind), message, problems)
+            self.insert(index, block_for(&kind)?, message, problems)
         });
         let Some(position) = found else { return (ContentKind::Other, false) };
         let (Some(place), Some(block)) = (self.list.get_mut(position), message.content.get_mut(position))
@@ -175,16 +175,16 @@ fn assign(block: &mut Block, delta: Value) -> bool {
     carries
 }
 
-/// What a block must be whose start was missed.
-fn block_for(delta: &str) -> Block {
+/// What a block must be whose start was missed; `None` where its deltas do not tell.
+fn block_for(delta: &str) -> Option<Block> {
     let kind = match delta {
         "text_delta" | "citations_delta" => "text",
         "thinking_delta" | "signature_delta" => "thinking",
         "input_json_delta" => "tool_use",
         "compaction_delta" => "compaction",
-        _ => "",
+        _ => return None,
     };
-    Block { kind: kind.to_owned(), ..Block::default() }
+    Some(Block { kind: kind.to_owned(), ..Block::default() })
 }
 
 fn at(index: u64) -> String {

@@ -57,7 +57,7 @@ impl Assembler {
     pub fn push(&mut self, event: &sse::Event) -> Update {
         let name = event.name.as_deref().unwrap_or_default();
         if event.truncated {
-            self.problems.add(named(name), "is longer than is kept; its end is missing");
+            self.problems.add(named(name), "lacks its end: cut, or longer than is kept");
         }
         if event.data.is_empty() {
             return if name == "ping" { Update::Ping } else { self.unknown(name) };
@@ -72,9 +72,9 @@ impl Assembler {
             "content_block_start" => self.start_block(data),
             "content_block_delta" => self.delta(data),
             "content_block_stop" => self.stop_block(&data),
-            "message_delta" => self.message_delta(data),
+            "message_delta" => self.message_delta(data, event),
             "message_stop" => {
-                self.stopped = true;
+                self.stopped |= !event.truncated;
                 Update::Stopped
             }
             "ping" => Update::Ping,
@@ -133,8 +133,9 @@ impl Assembler {
         Update::BlockStopped { index }
     }
 
-    /// Fields that are `null` or absent leave what was said before.
-    fn message_delta(&mut self, data: Value) -> Update {
+    /// Fields that are `null` or absent leave what was said before. An event that was cut never reached the client as one, so it
+    /// ends nothing; what it says is kept all the same.
+    fn message_delta(&mut self, data: Value, event: &sse::Event) -> Update {
         let Value::Object(fields) = data else { return Update::MessageDelta };
         let message = message_mut(&mut self.message, &mut self.problems);
         for (name, value) in fields {
@@ -144,7 +145,7 @@ impl Assembler {
                     for (name, value) in delta {
                         // A message's own shape is not a delta's to change.
                         if !value.is_null() && !matches!(name.as_str(), "type" | "content") {
-                            self.reasoned |= name == "stop_reason" && value.is_string();
+                            self.reasoned |= name == "stop_reason" && value.is_string() && !event.truncated;
                             message.set(&name, value, &mut self.problems);
                         }
                     }

@@ -4,6 +4,9 @@ use super::{CodingError, PIECE, Sink, Stage};
 use brotli::enc::StandardAlloc;
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 
+/// How much is fed at a time: damage takes with it what was decoded from the same piece.
+const FED: usize = 512;
+
 pub(super) struct Brotli {
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
     piece: Vec<u8>,
@@ -22,15 +25,8 @@ impl Brotli {
         }
     }
 
-    fn damaged(reason: String) -> CodingError {
-        CodingError::Damaged { coding: "br", reason }
-    }
-}
-
-impl Stage for Brotli {
-    fn feed(&mut self, bytes: &[u8], out: &mut Sink<'_>) -> Result<(), CodingError> {
+    fn feed_piece(&mut self, bytes: &[u8], out: &mut Sink<'_>) -> Result<(), CodingError> {
         let (mut at, mut left) = (0, bytes.len());
-        self.begun |= left > 0;
         while !self.ended {
             let (mut given, mut room, mut total) = (0, self.piece.len(), 0);
             let result = BrotliDecompressStream(
@@ -48,12 +44,21 @@ impl Stage for Brotli {
                 BrotliResult::ResultSuccess => self.ended = true,
                 BrotliResult::NeedsMoreOutput => {}
                 BrotliResult::NeedsMoreInput => return Ok(()),
-                BrotliResult::ResultFailure => {
-                    return Err(Self::damaged(format!("no brotli at byte {at} of this piece")));
-                }
+                BrotliResult::ResultFailure => return Err(Self::damaged("it is no valid brotli".to_owned())),
             }
         }
-        if left > 0 { Err(Self::damaged(format!("{left} bytes follow its end"))) } else { Ok(()) }
+        if left > 0 { Err(Self::damaged("more follows its end".to_owned())) } else { Ok(()) }
+    }
+
+    fn damaged(reason: String) -> CodingError {
+        CodingError::Damaged { coding: "br", reason }
+    }
+}
+
+impl Stage for Brotli {
+    fn feed(&mut self, bytes: &[u8], out: &mut Sink<'_>) -> Result<(), CodingError> {
+        self.begun |= !bytes.is_empty();
+        bytes.chunks(FED).try_for_each(|piece| self.feed_piece(piece, out))
     }
 
     fn finish(&mut self) -> Result<(), CodingError> {

@@ -136,10 +136,7 @@ impl Stage for Deflate {
         if bytes.is_empty() {
             return Ok(());
         }
-        Err(CodingError::Damaged {
-            coding: "deflate",
-            reason: format!("{} bytes follow its end", bytes.len()),
-        })
+        Err(CodingError::Damaged { coding: "deflate", reason: "more follows its end".to_owned() })
     }
 
     fn finish(&mut self) -> Result<(), CodingError> {

@@ -1,0 +1,12 @@
+//! What the crate promises, through its public API.
+
+mod assembling;
+mod codings;
+mod errors;
+mod events;
+mod identities;
+mod masking;
+mod messages;
+mod requests;
+mod support;
+mod usages;
