@@ -13,7 +13,11 @@
 mod body;
 mod client;
 pub mod connect;
+#[cfg(test)]
+mod differential;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handler;
 mod head;
 mod lifecycle;

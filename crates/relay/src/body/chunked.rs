@@ -4,8 +4,8 @@
 use super::{Piece, Step};
 use crate::head::is_token;
 
-/// Bytes of extensions that all chunks of a body may have together. Nobody uses them for anything.
-const EXTENSION_BYTES: u32 = 16 * 1024;
+/// Bytes of the extensions of one chunk. Nobody uses them for anything.
+const EXTENSION_BYTES: u32 = 4 * 1024;
 /// Bytes of trailer lines.
 const TRAILER_BYTES: u32 = 32 * 1024;
 /// Hexadecimal digits of a size, leading zeros included; more would not fit into 64 bits.
@@ -28,7 +28,7 @@ pub enum ChunkError {
     #[error("a chunk extension has a control character")]
     BadExtension,
     /// Too much of them.
-    #[error("the chunk extensions are larger than 16384 bytes")]
+    #[error("the extensions of a chunk are larger than 4096 bytes")]
     ExtensionsTooLarge,
     /// The data of a chunk is longer than its size said.
     #[error("the data of a chunk is not followed by CRLF")]
@@ -118,7 +118,10 @@ impl Chunked {
                 Ok(if self.size == 0 { State::TrailerStart } else { State::Data })
             }
             State::DataCr if byte == b'\r' => Ok(State::DataLf),
-            State::DataLf if byte == b'\n' => Ok(State::Size(0)),
+            State::DataLf if byte == b'\n' => {
+                self.extension_bytes = 0;
+                Ok(State::Size(0))
+            }
             State::DataCr | State::DataLf => Err(ChunkError::NoLineEndAfterData),
             State::TrailerStart if byte == b'\r' => Ok(State::EndLf),
             State::TrailerStart | State::TrailerName | State::TrailerValue => self.trailer_byte(byte),

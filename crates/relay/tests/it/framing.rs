@@ -115,7 +115,7 @@ async fn a_malformed_chunk_ends_the_request_before_it_is_forwarded() {
 async fn giant_extensions_and_trailers_are_refused() {
     for body in [
         format!("1;{}\r\na\r\n", "x".repeat(20_000)),
-        format!("1;{0}\r\na\r\n1;{0}\r\n", "x".repeat(10_000)),
+        format!("1;x\r\na\r\n1;{}\r\n", "x".repeat(5_000)),
         format!("0\r\n{}\r\n", "x: 1\r\n".repeat(10_000)),
     ] {
         let mut rig = Rig::new().await;

@@ -1,5 +1,6 @@
 //! The relay between raw sockets: the test is the client and the upstream, and scripts every byte of both.
 
+mod connecting;
 mod ends;
 mod fidelity;
 mod framing;
@@ -7,3 +8,4 @@ mod keep_alive;
 mod limits;
 mod rig;
 mod shutdown;
+mod splits;

@@ -283,7 +283,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Peer { stream }
     }
@@ -307,7 +307,16 @@ impl Peer {
                 break;
             }
         }
-        assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(wanted));
+        if got != wanted {
+            // Only what is around the first difference, since this may be megabytes.
+            let same = got.iter().zip(wanted).take_while(|(got, wanted)| got == wanted).count();
+            let around = |bytes: &[u8]| {
+                let part = &bytes[same.saturating_sub(80)..bytes.len().min(same + 80)];
+                String::from_utf8_lossy(part).into_owned()
+            };
+            assert_eq!(around(&got), around(wanted), "after {same} bytes");
+            panic!("only {} of {} bytes came", got.len(), wanted.len());
+        }
     }
 
     /// Reads a head to its end.
