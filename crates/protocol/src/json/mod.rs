@@ -1,6 +1,7 @@
 //! Reads JSON that was not written for us: lone surrogates, invalid UTF-8, repeated keys, endless nesting, a missing end.
 //!
 //! Valid JSON costs one pass. Whatever else comes yields all that stood before the damage, and a note of each liberty taken.
+//! Numbers of more than 64 bits lose digits, silently.
 
 mod mend;
 mod shallow;
