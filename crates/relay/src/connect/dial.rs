@@ -3,14 +3,19 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::proxy::{Proxy, ProxySettings};
 use super::tls::{Tls, TlsSettings};
 use super::{Connect, ConnectError, SetupError, UpstreamUrl};
 use crate::handler::FailureKind;
 use crate::stream::{Connection, tune};
+
+/// How long one address may take while there are others to try.
+const ATTEMPT: Duration = Duration::from_secs(3);
 
 pub(super) struct Dialer {
     url: UpstreamUrl,
@@ -56,8 +61,16 @@ pub(super) async fn dial(host: &str, port: u16, target: &str) -> Result<TcpStrea
         ConnectError::new(FailureKind::Dns, target, format_args!("the name could not be resolved: {error}"))
     })?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
+    let mut addresses = addresses.peekable();
+    while let Some(address) = addresses.next() {
+        let connecting = TcpStream::connect(address);
+        let connected = if addresses.peek().is_some() {
+            // An address that swallows packets must not use up the time of those after it.
+            timeout(ATTEMPT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            connecting.await
+        };
+        match connected {
             Ok(stream) => {
                 tune(&stream);
                 return Ok(stream);

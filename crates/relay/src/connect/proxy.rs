@@ -261,3 +261,64 @@ fn push_short(message: &mut Vec<u8>, text: &[u8]) -> io::Result<()> {
     message.extend_from_slice(text);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The proxy for `url` with these variables set: `kind host:port`, or `direct`, or the error.
+    fn chosen(url: &str, variables: &[(&str, &str)]) -> String {
+        let lookup =
+            |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+        match ProxySettings::from_lookup(lookup).proxy_for(&url.parse().unwrap()) {
+            Ok(None) => "direct".to_owned(),
+            Ok(Some(Proxy { host, port, kind: Kind::Connect { authorization } })) => {
+                let login = if authorization.is_some() { "login " } else { "" };
+                format!("connect {login}{host}:{port}")
+            }
+            Ok(Some(Proxy { host, port, kind: Kind::Socks { login, resolve_here } })) => {
+                let login = if login.is_some() { "login " } else { "" };
+                format!("socks {login}{} {host}:{port}", if resolve_here { "here" } else { "there" })
+            }
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn the_variables_choose_the_proxy() {
+        const API: &str = "https://api.anthropic.com";
+        for (url, variables, wanted) in [
+            (API, &[][..], "direct"),
+            (API, &[("HTTPS_PROXY", "http://p:8080")], "connect p:8080"),
+            (API, &[("HTTPS_PROXY", "http://u:p@p:8080")], "connect login p:8080"),
+            (API, &[("HTTPS_PROXY", "p:8080")], "connect p:8080"),
+            (API, &[("HTTPS_PROXY", "http://[::1]")], "connect ::1:80"),
+            (API, &[("HTTPS_PROXY", "http://a"), ("https_proxy", "http://b")], "connect b:80"),
+            (API, &[("HTTP_PROXY", "http://p")], "direct"),
+            ("http://api.test", &[("HTTP_PROXY", "http://p")], "connect p:80"),
+            (API, &[("ALL_PROXY", "socks5://p")], "socks here p:1080"),
+            (API, &[("all_proxy", "socks5h://u:x@p:9050")], "socks login there p:9050"),
+            (API, &[("ALL_PROXY", "http://a"), ("HTTPS_PROXY", "http://b")], "connect b:80"),
+            (API, &[("HTTPS_PROXY", "http://p"), ("NO_PROXY", "x, .anthropic.com")], "direct"),
+            (API, &[("HTTPS_PROXY", "http://p"), ("NO_PROXY", "*")], "direct"),
+            (API, &[("HTTPS_PROXY", "http://p"), ("NO_PROXY", "anthropic.co")], "connect p:80"),
+            ("https://10.1.2.3", &[("HTTPS_PROXY", "http://p"), ("NO_PROXY", "10.0.0.0/8")], "direct"),
+            ("https://localhost:1", &[("HTTPS_PROXY", "http://p")], "direct"),
+            ("https://[::1]", &[("HTTPS_PROXY", "http://p")], "direct"),
+            (API, &[("HTTPS_PROXY", "")], "direct"),
+            (API, &[("HTTPS_PROXY", "https://p")], "UnknownKind"),
+            (API, &[("HTTPS_PROXY", "socks4://p")], "UnknownKind"),
+            (API, &[("HTTPS_PROXY", "ftp://p")], "Malformed"),
+            (API, &[("HTTPS_PROXY", "not a proxy")], "Malformed"),
+        ] {
+            assert_eq!(chosen(url, variables), wanted, "{url} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let settings =
+            ProxySettings { https: Some("http://u:geheim@p".to_owned()), ..ProxySettings::default() };
+        assert!(!format!("{settings:?}").contains("geheim"));
+    }
+}

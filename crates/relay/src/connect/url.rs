@@ -158,3 +158,74 @@ fn split_port(authority: &str) -> Result<(String, Option<u16>), UrlError> {
     };
     Ok((host.to_ascii_lowercase(), port))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_understood() {
+        for (text, authority, host_and_port, base_path) in [
+            ("https://api.anthropic.com", "api.anthropic.com", "api.anthropic.com:443", ""),
+            ("https://api.anthropic.com/", "api.anthropic.com", "api.anthropic.com:443", ""),
+            (" HTTP://Host:8080/a/b/ ", "host:8080", "host:8080", "/a/b"),
+            ("https://h:443/x%20y", "h", "h:443", "/x%20y"),
+            ("http://[::1]:81", "[::1]:81", "[::1]:81", ""),
+            ("http://[::1]", "[::1]", "[::1]:80", ""),
+            ("http://h:", "h", "h:80", ""),
+        ] {
+            let url: UpstreamUrl = text.parse().unwrap();
+            assert_eq!(
+                (url.authority().as_str(), url.host_and_port().as_str(), url.base_path()),
+                (authority, host_and_port, base_path),
+                "{text}"
+            );
+            assert_eq!(url.to_string().parse(), Ok(url));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for (text, error) in [
+            ("", UrlError::Scheme),
+            ("api.anthropic.com", UrlError::Scheme),
+            ("ftp://h", UrlError::Scheme),
+            ("http://", UrlError::NoHost),
+            ("http://:80", UrlError::NoHost),
+            ("http:///p", UrlError::NoHost),
+            ("http://a b", UrlError::BadHost),
+            ("http://[::1", UrlError::BadHost),
+            ("http://[x]", UrlError::BadHost),
+            ("http://::1", UrlError::NoHost),
+            ("http://h:x", UrlError::BadPort),
+            ("http://h:0", UrlError::BadPort),
+            ("http://h:65536", UrlError::BadPort),
+            ("http://[::1]80", UrlError::BadPort),
+            ("http://user:pass@h", UrlError::UserInfo),
+            ("http://h/?q", UrlError::QueryOrFragment),
+            ("http://h#f", UrlError::QueryOrFragment),
+            ("http://h/a b", UrlError::BadPath),
+        ] {
+            assert_eq!(text.parse::<UpstreamUrl>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_all_its_names() {
+        for (host, loopback) in [
+            ("localhost", true),
+            ("LocalHost.", true),
+            ("a.localhost", true),
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("[::1]", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("localhost.example", false),
+            ("10.0.0.1", false),
+            ("0.0.0.0", false),
+        ] {
+            let url: UpstreamUrl = format!("http://{host}").parse().unwrap();
+            assert_eq!(url.is_loopback(), loopback, "{host}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use tokio::io::AsyncWrite;
 
 use super::follower::{Follower, Side};
 use super::outbox::Outbox;
-use super::{Exchange, Fin, Verdict};
+use super::{Exchange, Fin, TURN, Verdict};
 use crate::body::Body;
 use crate::handler::Tap;
 use crate::head::{HeadScan, ResponseFraming, ResponseHead, Version, write_response};
@@ -106,7 +106,7 @@ impl Download {
 impl<T: Tap> Exchange<'_, T> {
     /// Moves what can be moved.
     pub(super) fn poll_download(&mut self, cx: &mut Context<'_>) -> Option<Verdict> {
-        loop {
+        for _ in 0..TURN {
             match self.poll_deliver(cx) {
                 Poll::Pending => {
                     self.download.blocked = true;
@@ -131,6 +131,8 @@ impl<T: Tap> Exchange<'_, T> {
                 return None;
             }
         }
+        cx.waker().wake_by_ref();
+        None
     }
 
     /// Whether the upstream has ended its side, after its response.

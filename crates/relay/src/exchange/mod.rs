@@ -30,6 +30,9 @@ use download::{Download, Stage};
 use guard::Guard;
 use upload::Upload;
 
+/// Reads that one direction may make before it lets the other have its turn.
+const TURN: usize = 16;
+
 /// A request whose head was read.
 #[derive(Debug)]
 pub(crate) struct Request {

@@ -9,7 +9,7 @@ use tokio::io::AsyncWrite;
 
 use super::follower::{Follower, Side};
 use super::outbox::Outbox;
-use super::{Exchange, Verdict};
+use super::{Exchange, TURN, Verdict};
 use crate::body::{Body, ChunkError};
 use crate::handler::Tap;
 use crate::scratch;
@@ -78,7 +78,10 @@ impl Upload {
 impl<T: Tap> Exchange<'_, T> {
     /// Moves what can be moved.
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Option<Verdict> {
-        while self.upload.state == State::Sending {
+        for _ in 0..TURN {
+            if self.upload.state != State::Sending {
+                return None;
+            }
             self.take_from_inbox();
             if !self.upload.outbox.is_empty() || self.upload.unflushed {
                 match self.poll_send(cx) {
@@ -110,6 +113,7 @@ impl<T: Tap> Exchange<'_, T> {
                 Poll::Ready(_) => return Some(Verdict::ClientGone),
             }
         }
+        cx.waker().wake_by_ref();
         None
     }
 
