@@ -73,12 +73,14 @@ impl UpstreamUrl {
         format!("{}:{}", self.bracketed(), self.port)
     }
 
-    /// Whether the host is this machine by its name or address.
+    /// Whether the host is this machine by its name or address; the unspecified address leads here too.
     pub fn is_loopback(&self) -> bool {
         let name = self.host.trim_end_matches('.');
         match name.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => address.to_canonical().is_loopback(),
-            Ok(address) => address.is_loopback(),
+            Ok(address) => {
+                let address = address.to_canonical();
+                address.is_loopback() || address.is_unspecified()
+            }
             Err(_) => {
                 name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")
             }
@@ -222,7 +224,8 @@ mod tests {
             ("[::ffff:127.0.0.1]", true),
             ("localhost.example", false),
             ("10.0.0.1", false),
-            ("0.0.0.0", false),
+            ("0.0.0.0", true),
+            ("[::]", true),
         ] {
             let url: UpstreamUrl = format!("http://{host}").parse().unwrap();
             assert_eq!(url.is_loopback(), loopback, "{host}");

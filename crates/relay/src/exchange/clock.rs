@@ -56,3 +56,66 @@ impl Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(10);
+
+    async fn is_expired(clock: &mut Clock, waiting: bool) -> bool {
+        poll_fn(|cx| Poll::Ready(clock.poll_expired(cx, waiting))).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_expires_after_its_time_and_not_before() {
+        let mut clock = Clock::new(SILENCE);
+        assert!(!is_expired(&mut clock, true).await);
+        tokio::time::advance(SILENCE - Duration::from_millis(2)).await;
+        assert!(!is_expired(&mut clock, true).await);
+        tokio::time::advance(Duration::from_millis(4)).await;
+        assert!(is_expired(&mut clock, true).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_byte_begins_it_anew() {
+        let mut clock = Clock::new(SILENCE);
+        for _ in 0..5 {
+            assert!(!is_expired(&mut clock, true).await);
+            tokio::time::advance(SILENCE * 2 / 3).await;
+            clock.touch();
+        }
+        tokio::time::advance(SILENCE + Duration::from_millis(2)).await;
+        assert!(is_expired(&mut clock, true).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_nobody_waits_does_not_count() {
+        let mut clock = Clock::new(SILENCE);
+        for _ in 0..5 {
+            assert!(!is_expired(&mut clock, false).await);
+            tokio::time::advance(SILENCE * 3).await;
+        }
+        assert!(!is_expired(&mut clock, true).await);
+        tokio::time::advance(SILENCE + Duration::from_millis(2)).await;
+        assert!(is_expired(&mut clock, true).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_its_task_when_the_time_is_over() {
+        let mut clock = Clock::new(SILENCE);
+        let start = Instant::now();
+        poll_fn(|cx| if clock.poll_expired(cx, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        let took = start.elapsed();
+        assert!(took >= SILENCE && took < SILENCE + Duration::from_millis(10), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_silence_never_expires() {
+        let mut clock = Clock::new(Duration::MAX);
+        tokio::time::advance(Duration::from_secs(1 << 30)).await;
+        assert!(!is_expired(&mut clock, true).await);
+    }
+}

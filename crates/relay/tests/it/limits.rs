@@ -116,8 +116,11 @@ async fn waiting_for_a_slow_client_is_not_the_upstreams_silence() {
     let mut upstream = rig.upstream().await;
     upstream.head().await;
     for byte in [b"a", b"b"] {
-        // Longer than the silence that the upstream is allowed: this is the client's.
-        tokio::time::sleep(SHORT * 3).await;
+        // Meanwhile somebody else waits for the upstream for longer than is allowed.
+        let mut other = rig.client_sends(GET).await;
+        let _silent = rig.upstream().await;
+        assert!(other.head().await.starts_with("HTTP/1.1 504 "));
+        rig.ended().await;
         client.send(byte).await;
         upstream.expect(byte).await;
     }

@@ -1,6 +1,7 @@
 //! The relay between raw sockets: the test is the client and the upstream, and scripts every byte of both.
 
 mod connecting;
+mod crowd;
 mod ends;
 mod fidelity;
 mod framing;
