@@ -1,1 +1,37 @@
-fn main() {}
+//! `anthropic-proxy`: stands between Claude Code (or any client of Anthropic's API) and the API, changes nothing, records
+//! everything, and shows it live in a web page.
+//!
+//! # Layout
+//! - [`cli`] reads the command line; one file a subcommand.
+//! - [`config`] finds every setting: flag, environment, `.env`, default.
+//! - [`app`] wires the parts; the only file that knows them all.
+//! - [`proxy`] decides where a request goes and lends the relay its tap.
+//! - [`capture`] is that tap: masks secrets, feeds a bounded queue.
+//! - [`recorder`] takes the queue, reads the bytes with [`reading`], and writes the store.
+//! - [`live`] tells whoever watches what changed.
+//! - [`analysis`] holds pure functions over exchanges.
+//! - [`monitor`] is the HTTP API and the page.
+
+mod analysis;
+mod app;
+mod capture;
+mod cli;
+mod config;
+mod live;
+mod logging;
+mod monitor;
+mod proxy;
+mod reading;
+mod recorder;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Pure functions over exchanges: what a call was for.
+
+pub(crate) mod request_type;

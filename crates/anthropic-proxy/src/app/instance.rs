@@ -1,0 +1,70 @@
+//! The note that a running proxy leaves in its data folder, so that `run` finds it and joins.
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const FILE: &str = "instance.json";
+
+/// How long a proxy may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    pid: u32,
+    url: String,
+}
+
+/// Our own note; removed when dropped. After a crash it stays, and whoever reads it asks whether somebody is there.
+pub(crate) struct Instance(PathBuf);
+
+impl Instance {
+    /// Leaves the note.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(super) fn announce(folder: &Path, url: &str) -> anyhow::Result<Instance> {
+        let path = folder.join(FILE);
+        let note = serde_json::to_string(&Note { pid: std::process::id(), url: url.to_owned() })?;
+        // Whole or not at all: somebody may be reading it.
+        let draft = folder.join(format!("{FILE}.{}", std::process::id()));
+        fs::write(&draft, note).and_then(|()| fs::rename(&draft, &path)).with_context(|| {
+            format!("cannot write {}\nhint: choose another folder with DATA_DIR", path.display())
+        })?;
+        Ok(Instance(path))
+    }
+
+    /// The URL of the proxy that records into this folder now, if one does and answers.
+    pub(crate) fn running(folder: &Path) -> Option<String> {
+        let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
+        is_healthy(&note.url).then_some(note.url)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The first address behind one of our own URLs.
+pub(crate) fn address(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("http://")?.to_socket_addrs().ok()?.next()
+}
+
+fn is_healthy(url: &str) -> bool {
+    let ask = || -> Option<String> {
+        let mut stream = TcpStream::connect_timeout(&address(url)?, PATIENCE).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    ask().is_some_and(|answer| answer.contains("proxy_version"))
+}

@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand.
+
+mod run;
+mod serve;
+
+use crate::config::Flags;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A transparent proxy for Anthropic's API: changes nothing, records everything, shows it live in a web page.
+#[derive(Debug, Parser)]
+#[command(name = "anthropic-proxy", version, about, after_help = AFTER_HELP, subcommand_negates_reqs = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  anthropic-proxy                       start on 127.0.0.1:8082; the page is http://127.0.0.1:8082/monitor
+  ANTHROPIC_BASE_URL=http://127.0.0.1:8082 claude
+                                        point Claude Code at it
+  anthropic-proxy run -- claude         both in one: start (or join) the proxy and run a command through it
+
+Every flag can also be set by the environment variable it names, or in a .env file in the current folder.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the proxy (what happens without a subcommand, too)
+    Serve(serve::Serve),
+    /// Run a command through the proxy: starts one on a free port, or joins the one already running
+    Run(run::Run),
+    /// Show the page with lively simulated traffic; needs no key and no network
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the OpenAPI document of the monitoring API
+    #[command(name = "openapi")]
+    OpenApi,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever ends the program: one message for people, with what to do about it.
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    match cli.command {
+        None => serve::Serve::new(cli.flags).run(),
+        Some(Command::Serve(serve)) => serve.with(cli.flags).run(),
+        Some(Command::Run(run)) => run.with(cli.flags).run(),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::OpenApi) => {
+            println!("{}", crate::monitor::openapi_json()?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,137 @@
+//! Reads each setting's text into its value, and says what to write instead where that fails.
+
+use super::layers::{Found, Layers};
+use anyhow::{anyhow, bail};
+use relay::OnClientDisconnect;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::Duration;
+use store::Location;
+
+/// What is logged: this and everything graver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl LogLevel {
+    /// As it is written in the configuration.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
+        }
+    }
+}
+
+/// The message for a value that cannot be used.
+pub(super) fn unusable(name: &str, found: Found<'_>, why: &str, hint: &str) -> anyhow::Error {
+    anyhow!("{name}={} (from {}) {why}\nhint: {hint}", found.text, found.origin)
+}
+
+pub(super) fn listen(layers: &Layers<'_>) -> anyhow::Result<(String, Vec<SocketAddr>)> {
+    let host = layers.find("HOST").map_or("127.0.0.1", |found| found.text).to_owned();
+    let port = match layers.find("PORT") {
+        None => 8082,
+        Some(found) => found.text.parse::<u16>().map_err(|_| {
+            unusable("PORT", found, "is no port number", "use a number from 0 to 65535; 0 takes a free port")
+        })?,
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let mut addresses: Vec<SocketAddr> = (bare.as_str(), port)
+        .to_socket_addrs()
+        .map_err(|error| {
+            anyhow!("HOST={host} cannot be looked up: {error}\nhint: use 127.0.0.1 for this machine only, 0.0.0.0 for all")
+        })?
+        .collect();
+    addresses.dedup();
+    // A free port differs from address to address: with port 0 only the first is used, so that there is one URL to name.
+    if port == 0 {
+        addresses.truncate(1);
+    }
+    Ok((bare, addresses))
+}
+
+pub(super) fn milliseconds(layers: &Layers<'_>, name: &str, default: u64) -> anyhow::Result<Duration> {
+    let Some(found) = layers.find(name) else { return Ok(Duration::from_millis(default)) };
+    match found.text.parse::<u64>() {
+        Ok(milliseconds) if milliseconds > 0 => Ok(Duration::from_millis(milliseconds)),
+        _ => Err(unusable(
+            name,
+            found,
+            "is no number of milliseconds above 0",
+            &format!("{name}={default} is the default"),
+        )),
+    }
+}
+
+pub(super) fn log_level(layers: &Layers<'_>) -> anyhow::Result<LogLevel> {
+    let Some(found) = layers.find("LOG_LEVEL") else { return Ok(LogLevel::Info) };
+    match found.text.to_ascii_uppercase().as_str() {
+        "DEBUG" | "TRACE" => Ok(LogLevel::Debug),
+        "INFO" => Ok(LogLevel::Info),
+        "WARN" | "WARNING" => Ok(LogLevel::Warn),
+        "ERROR" => Ok(LogLevel::Error),
+        _ => Err(unusable("LOG_LEVEL", found, "is no level", "use DEBUG, INFO, WARN or ERROR")),
+    }
+}
+
+pub(super) fn data(layers: &Layers<'_>) -> anyhow::Result<Location> {
+    match layers.find("DATA_DIR") {
+        Some(found) if found.text == ":memory:" => Ok(Location::Memory),
+        Some(found) => Ok(Location::Folder(PathBuf::from(found.text))),
+        None => Ok(Location::Folder(super::default_data_folder()?)),
+    }
+}
+
+pub(super) fn extra_ca_files(layers: &Layers<'_>) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for name in ["EXTRA_CA_CERTS", "NODE_EXTRA_CA_CERTS"] {
+        let Some(found) = layers.find(name) else { continue };
+        for file in std::env::split_paths(found.text) {
+            if !file.is_file() {
+                let why = format!("names {}, which is no file", file.display());
+                bail!(unusable(name, found, &why, "give the path of a PEM file with certificates"));
+            }
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+pub(super) fn on_client_disconnect(layers: &Layers<'_>) -> anyhow::Result<OnClientDisconnect> {
+    let Some(found) = layers.find("ON_CLIENT_DISCONNECT") else { return Ok(OnClientDisconnect::Cancel) };
+    match found.text.to_ascii_lowercase().as_str() {
+        "cancel" => Ok(OnClientDisconnect::Cancel),
+        "drain" => Ok(OnClientDisconnect::Drain),
+        _ => Err(unusable(
+            "ON_CLIENT_DISCONNECT",
+            found,
+            "is neither `cancel` nor `drain`",
+            "`cancel` ends the upstream request at once; `drain` reads it to its end",
+        )),
+    }
+}
+
+pub(super) fn queue_bytes(layers: &Layers<'_>) -> anyhow::Result<usize> {
+    let Some(found) = layers.find("CAPTURE_QUEUE_MB") else { return Ok(64 << 20) };
+    match found.text.parse::<usize>() {
+        Ok(megabytes) if (1..=65_536).contains(&megabytes) => Ok(megabytes << 20),
+        _ => Err(unusable(
+            "CAPTURE_QUEUE_MB",
+            found,
+            "is no number of megabytes from 1 to 65536",
+            "CAPTURE_QUEUE_MB=64 is the default",
+        )),
+    }
+}
+
+pub(super) fn allowed_hosts(layers: &Layers<'_>) -> Vec<String> {
+    let text = layers.find("ALLOWED_HOSTS").map_or("", |found| found.text);
+    text.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect()
+}

@@ -1,0 +1,169 @@
+//! The HTTP API under `/api/monitor`, the page under `/monitor`, `/health` and `/`. Only this module serialises for the page.
+
+mod access;
+mod assets;
+mod export;
+mod home;
+mod query;
+mod report;
+mod requests;
+mod server;
+mod stats;
+mod stream;
+mod types;
+mod view;
+
+use crate::capture::Capture;
+use crate::config::Config;
+use crate::live::Live;
+use crate::recorder::Recorder;
+use axum::Json;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+pub(crate) use server::MonitorServer;
+use std::sync::Arc;
+use store::Store;
+use types::ApiProblem;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the monitor reads from. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Monitor {
+    pub(crate) store: Store,
+    pub(crate) live: Live,
+    pub(crate) recorder: Recorder,
+    pub(crate) capture: Capture,
+    pub(crate) config: Arc<Config>,
+    pub(crate) leases: Leases,
+    /// Turns true when the program ends: answers without end do so then.
+    pub(crate) stopping: Stopping,
+    stats: stats::StatsCache,
+}
+
+/// Counts the clients that keep this proxy in use (`run`).
+pub(crate) type Leases = tokio::sync::watch::Sender<usize>;
+
+/// Turns true when the program ends.
+pub(crate) type Stopping = tokio::sync::watch::Receiver<bool>;
+
+impl Monitor {
+    /// A monitor over these parts.
+    pub(crate) fn new(
+        store: Store,
+        live: Live,
+        recorder: Recorder,
+        capture: Capture,
+        config: Arc<Config>,
+        leases: Leases,
+        stopping: Stopping,
+    ) -> Monitor {
+        Monitor {
+            store,
+            live,
+            recorder,
+            capture,
+            config,
+            leases,
+            stopping,
+            stats: stats::StatsCache::default(),
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "anthropic-proxy",
+        description = "What went through the proxy, and how it runs. Served to pages of the same origin only."
+    ),
+    components(schemas(types::LiveMessage))
+)]
+struct ApiDoc;
+
+/// The list of the API: one line a route.
+fn api() -> OpenApiRouter<Monitor> {
+    OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::detail))
+        .routes(routes!(requests::events))
+        .routes(routes!(requests::body))
+        .routes(routes!(requests::clear))
+        .routes(routes!(stats::stats))
+        .routes(routes!(stats::models))
+        .routes(routes!(stream::stream))
+        .routes(routes!(export::export))
+        .routes(routes!(report::analyze))
+        .routes(routes!(home::config))
+        .routes(routes!(home::lease))
+        .routes(routes!(home::openapi))
+}
+
+/// Everything that is ours to answer.
+pub(crate) fn router(monitor: Monitor) -> Router {
+    let (api, _document) = api().split_for_parts();
+    let own = api
+        .merge(assets::routes())
+        .layer(middleware::from_fn_with_state(monitor.clone(), access::same_origin_only));
+    Router::new()
+        .merge(own)
+        .merge(home::routes())
+        .fallback(no_such_route)
+        .layer(middleware::from_fn(access::harden))
+        .with_state(monitor)
+}
+
+/// The OpenAPI document, made from the code.
+///
+/// # Errors
+/// Never in practice: when it cannot be written as JSON.
+pub(crate) fn openapi_json() -> serde_json::Result<String> {
+    let (_routes, document) = api().split_for_parts();
+    document.to_pretty_json()
+}
+
+async fn no_such_route() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "there is no such route; /api/monitor/openapi.json lists them")
+}
+
+/// The one place where errors become HTTP answers.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    message: String,
+}
+
+impl Failure {
+    fn new(status: StatusCode, message: impl Into<String>) -> Failure {
+        Failure { status, message: message.into() }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, Json(ApiProblem { error: self.message })).into_response()
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Failure {
+        tracing::error!(%error, "the store cannot be read");
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the store cannot be read: {error}"))
+    }
+}
+
+/// Runs what reads from the disk where it holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer of the monitor failed");
+        Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the answer could not be made; the log says more",
+        ))
+    })
+}

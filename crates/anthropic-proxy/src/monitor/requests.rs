@@ -1,0 +1,300 @@
+//! The recorded exchanges: the list, one with everything, its events, its exact bytes; and deleting them.
+
+use super::query::{Asked, Filters};
+use super::types::{ApiProblem, Done, EventPage, RequestDetail, RequestPage, RequestRow};
+use super::view::{self, Extent, Recorded};
+use super::{Failure, Monitor, blocking};
+use crate::reading::header;
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header as names};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::io;
+use store::{Exchange, Filter, Page, Side, Store};
+use tokio::sync::mpsc;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+/// Rows of one page at the most.
+const MAX_LIMIT: u64 = 1000;
+
+/// Bodies above this are never put into JSON: their exact bytes are a route of their own.
+const MAX_BODY: usize = 64 << 20;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    // Not flattened: serde would then hand every number over as text.
+    /// `success`, `error` or `pending`.
+    status: Option<String>,
+    /// A model's exact id, asked for or served.
+    model: Option<String>,
+    /// `1h`, `24h` or `7d`.
+    time_range: Option<String>,
+    /// From 1.
+    page: Option<u64>,
+    /// Rows of a page, 50 unless told, 1000 at the most.
+    limit: Option<u64>,
+    /// `bodies`: each row with everything, as `/requests/{id}` answers it.
+    include: Option<String>,
+}
+
+/// The exchanges that match, newest first. Rows carry no bodies unless `include=bodies`.
+#[utoipa::path(get, path = "/api/monitor/requests", params(ListQuery), responses(
+    (status = 200, body = RequestPage<RequestRow>), (status = 400, body = ApiProblem)))]
+pub(super) async fn list(
+    State(monitor): State<Monitor>,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Response, Failure> {
+    let filters = Filters { status: asked.status, model: asked.model, time_range: asked.time_range };
+    let filter = filters.read()?;
+    let page = asked.page.unwrap_or(1).max(1);
+    let limit = asked.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
+    let bodies = match asked.include.as_deref() {
+        None | Some("") => false,
+        Some("bodies") => true,
+        Some(other) => {
+            let why = format!("include={other} is not known; use bodies");
+            return Err(Failure::new(StatusCode::BAD_REQUEST, why));
+        }
+    };
+    blocking(move || {
+        let listing = monitor.store.list(&filter, &Page { number: page, size: limit })?;
+        let total = listing.total;
+        if bodies {
+            let data = listing
+                .rows
+                .into_iter()
+                .map(|exchange| Ok(view::detail(load(&monitor.store, exchange)?, EVERYTHING)))
+                .collect::<Result<Vec<_>, Failure>>()?;
+            return Ok(Json(RequestPage { data, total, page, limit }).into_response());
+        }
+        let data = listing.rows.iter().map(view::row).collect::<Vec<_>>();
+        Ok(Json(RequestPage { data, total, page, limit }).into_response())
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct DetailQuery {
+    /// Bodies of more bytes are omitted. Without it only those above 64 MiB are.
+    body_limit: Option<usize>,
+    /// How many events to show. Without it all.
+    event_limit: Option<usize>,
+}
+
+/// Everything that an answer can carry.
+pub(super) const EVERYTHING: Extent = Extent { body_bytes: MAX_BODY, events: usize::MAX };
+
+/// One exchange with everything that was recorded of it, also while it runs.
+#[utoipa::path(get, path = "/api/monitor/requests/{id}", params(("id" = String, Path), DetailQuery), responses(
+    (status = 200, body = RequestDetail), (status = 404, body = ApiProblem)))]
+pub(super) async fn detail(
+    State(monitor): State<Monitor>,
+    Path(id): Path<String>,
+    Asked(asked): Asked<DetailQuery>,
+) -> Result<Json<RequestDetail>, Failure> {
+    let extent = Extent {
+        body_bytes: asked.body_limit.unwrap_or(MAX_BODY).min(MAX_BODY),
+        events: asked.event_limit.unwrap_or(usize::MAX),
+    };
+    let recorded = find(&monitor, &id).await?;
+    blocking(move || Ok(Json(view::detail(recorded, extent)))).await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// Index of the first, 0 unless told.
+    from: Option<usize>,
+    /// How many, 1000 unless told.
+    limit: Option<usize>,
+}
+
+/// A page of a stream's events.
+#[utoipa::path(get, path = "/api/monitor/requests/{id}/events", params(("id" = String, Path), EventsQuery), responses(
+    (status = 200, body = EventPage), (status = 404, body = ApiProblem)))]
+pub(super) async fn events(
+    State(monitor): State<Monitor>,
+    Path(id): Path<String>,
+    Asked(asked): Asked<EventsQuery>,
+) -> Result<Json<EventPage>, Failure> {
+    let recorded = find(&monitor, &id).await?;
+    blocking(move || {
+        let Recorded { exchange, response, frames, .. } = recorded;
+        let bytes = response.map(|body| body.bytes).unwrap_or_default();
+        let (events, _reading) = view::read_answer(&exchange, &bytes, &frames);
+        let data = events
+            .iter()
+            .skip(asked.from.unwrap_or(0))
+            .take(asked.limit.unwrap_or(1000))
+            .map(|event| view::chunk(exchange.started_us, event))
+            .collect();
+        Ok(Json(EventPage { data, total: events.len() as u64 }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BodyQuery {
+    /// `1`: with its content coding (gzip, br, …) undone.
+    decoded: Option<String>,
+}
+
+/// The exact bytes of a body, as they were transferred (without chunk framing).
+#[utoipa::path(get, path = "/api/monitor/requests/{id}/body/{side}",
+    params(("id" = String, Path), ("side" = String, Path, description = "`request` or `response`"), BodyQuery),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404, body = ApiProblem)))]
+pub(super) async fn body(
+    State(monitor): State<Monitor>,
+    Path((id, side)): Path<(String, String)>,
+    Asked(asked): Asked<BodyQuery>,
+) -> Result<Response, Failure> {
+    let side = match side.as_str() {
+        "request" => Side::Request,
+        "response" => Side::Response,
+        _ => {
+            return Err(Failure::new(
+                StatusCode::NOT_FOUND,
+                "a body is of the `request` or of the `response`",
+            ));
+        }
+    };
+    let exchange = lookup(&monitor, &id).await?;
+    let sent = match side {
+        Side::Request => &exchange.request_headers,
+        Side::Response => &exchange.response_headers,
+    };
+    let encoding = header(sent, "content-encoding").map(str::to_owned);
+    let headers = download_headers(&exchange, side, encoding.as_deref());
+    let decode = asked.decoded.is_some_and(|value| value == "1" || value == "true");
+    let store = monitor.store.clone();
+    let (pieces, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
+    let id = exchange.id;
+    tokio::task::spawn_blocking(move || {
+        send_body(&store, id, side, decode.then_some(encoding).flatten(), &pieces);
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// Piece by piece, so that a body of any size passes in little memory.
+fn send_body(
+    store: &Store,
+    id: Uuid,
+    side: Side,
+    encoding: Option<String>,
+    pieces: &mpsc::Sender<io::Result<Bytes>>,
+) {
+    let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the reader has left");
+    let mut coding = encoding
+        .map(|encoding| protocol::coding::Decoder::new(Some(&encoding), crate::reading::DECODED_LIMIT));
+    let result = store.read_body(id, side, &mut |piece| {
+        let piece = match &mut coding {
+            None => Bytes::copy_from_slice(piece),
+            Some(coding) => {
+                let mut decoded = Vec::new();
+                coding.feed(piece, &mut decoded).map_err(io::Error::other)?;
+                Bytes::from(decoded)
+            }
+        };
+        pieces.blocking_send(Ok(piece)).map_err(|_| gone())
+    });
+    if let Err(error) = result {
+        // The reader sees a cut; whoever has left sees nothing.
+        let _ = pieces.blocking_send(Err(io::Error::other(error.to_string())));
+    }
+}
+
+/// Never shown in the browser: recorded bytes are a stranger's.
+fn download_headers(exchange: &Exchange, side: Side, encoding: Option<&str>) -> HeaderMap {
+    let (name, length) = match side {
+        Side::Request => ("request", exchange.request_bytes),
+        Side::Response => ("response", exchange.response_bytes),
+    };
+    let text = |value: String| HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(""));
+    let mut headers = HeaderMap::new();
+    headers.insert(names::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        names::CONTENT_DISPOSITION,
+        text(format!("attachment; filename=\"{}-{name}.bin\"", exchange.id)),
+    );
+    headers.insert(HeaderName::from_static("x-stored-length"), HeaderValue::from(length));
+    if let Some(encoding) = encoding {
+        headers.insert(HeaderName::from_static("x-stored-content-encoding"), text(encoding.to_owned()));
+    }
+    headers
+}
+
+/// Deletes every exchange that has ended.
+#[utoipa::path(post, path = "/api/monitor/clear", responses((status = 200, body = Done)))]
+pub(super) async fn clear(State(monitor): State<Monitor>) -> Result<Json<Done>, Failure> {
+    match monitor.recorder.clear().await {
+        Ok(()) => Ok(Json(Done { success: true })),
+        Err(why) => {
+            Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("could not be cleared: {why}")))
+        }
+    }
+}
+
+/// An exchange with all that has come of it.
+async fn find(monitor: &Monitor, id: &str) -> Result<Recorded, Failure> {
+    let exchange = lookup(monitor, id).await?;
+    let store = monitor.store.clone();
+    blocking(move || load(&store, exchange)).await
+}
+
+async fn lookup(monitor: &Monitor, text: &str) -> Result<Exchange, Failure> {
+    let none = || Failure::new(StatusCode::NOT_FOUND, "Request not found");
+    let id = text.parse::<Uuid>().map_err(|_| none())?;
+    let store = monitor.store.clone();
+    let read = move || Ok(store.get(id)?);
+    let exchange = blocking(read.clone()).await?;
+    let exchange = match exchange {
+        Some(exchange) if exchange.outcome.is_some() => Some(exchange),
+        // What runs (or has not reached the disk yet) is with the recorder.
+        _ => {
+            monitor.recorder.flush(id).await;
+            blocking(read).await?
+        }
+    };
+    exchange.ok_or_else(none)
+}
+
+/// Everything that is stored of an exchange.
+pub(super) fn load(store: &Store, exchange: Exchange) -> Result<Recorded, Failure> {
+    let whole = |side, length: u64| match length {
+        0 => Ok(None),
+        length if length > MAX_BODY as u64 => Ok(None),
+        _ => store.body(exchange.id, side),
+    };
+    let request = whole(Side::Request, exchange.request_bytes)?;
+    let response = whole(Side::Response, exchange.response_bytes)?;
+    let frames = store.frames(exchange.id)?;
+    Ok(Recorded { exchange, request, response, frames })
+}
+
+/// Every exchange that matches, with everything, newest first; ends when `each` says so.
+pub(super) fn for_each(
+    store: &Store,
+    filter: &Filter,
+    each: &mut dyn FnMut(RequestDetail) -> std::ops::ControlFlow<()>,
+) -> Result<(), Failure> {
+    let mut failure = None;
+    store.each(filter, &mut |exchange| match load(store, exchange) {
+        Ok(recorded) => each(view::detail(recorded, EVERYTHING)),
+        Err(error) => {
+            failure = Some(error);
+            std::ops::ControlFlow::Break(())
+        }
+    })?;
+    failure.map_or(Ok(()), Err)
+}

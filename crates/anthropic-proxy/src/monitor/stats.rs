@@ -1,0 +1,90 @@
+//! Figures over all exchanges that match, computed by the store.
+
+use super::query::{Asked, Filters};
+use super::types::{ApiProblem, CaptureHealth, ModelsAnswer, StatsAnswer};
+use super::{Failure, Monitor, blocking};
+use axum::Json;
+use axum::extract::State;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use store::{Filter, Stats};
+use tokio::sync::Mutex;
+
+/// How long figures over everything serve all who watch.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last figures over everything: however many pages are open, they are computed once a second at the most.
+#[derive(Clone, Default)]
+pub(super) struct StatsCache(Arc<Mutex<Option<(Instant, StatsAnswer)>>>);
+
+/// Figures over the exchanges that match.
+#[utoipa::path(get, path = "/api/monitor/stats", params(Filters), responses(
+    (status = 200, body = StatsAnswer), (status = 400, body = ApiProblem)))]
+pub(super) async fn stats(
+    State(monitor): State<Monitor>,
+    Asked(filters): Asked<Filters>,
+) -> Result<Json<StatsAnswer>, Failure> {
+    Ok(Json(compute(&monitor, filters.read()?).await?))
+}
+
+/// Figures over everything, at most [`FRESH`] old.
+pub(super) async fn of_everything(monitor: &Monitor) -> Result<StatsAnswer, Failure> {
+    let mut cached = monitor.stats.0.lock().await;
+    if let Some((at, answer)) = &*cached
+        && at.elapsed() < FRESH
+    {
+        return Ok(answer.clone());
+    }
+    let answer = compute(monitor, Filter::default()).await?;
+    *cached = Some((Instant::now(), answer.clone()));
+    Ok(answer)
+}
+
+pub(super) async fn compute(monitor: &Monitor, filter: Filter) -> Result<StatsAnswer, Failure> {
+    let store = monitor.store.clone();
+    let stats = blocking(move || Ok(store.stats(&filter)?)).await?;
+    Ok(answer(&stats, health(monitor)))
+}
+
+fn health(monitor: &Monitor) -> CaptureHealth {
+    let (used, limit) = monitor.capture.queue_bytes();
+    let health = monitor.recorder.health();
+    CaptureHealth {
+        lost: monitor.capture.lost() + health.unsaved.load(Ordering::Relaxed),
+        incomplete: health.incomplete.load(Ordering::Relaxed),
+        queue_bytes: used as u64,
+        queue_limit: limit as u64,
+        problem: health.problem(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^53")]
+fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
+    let ended = stats.success + stats.error;
+    let rate = if ended == 0 { 0.0 } else { 100.0 * stats.success as f64 / ended as f64 };
+    let avg_duration_ms = stats.avg_duration_us.map(|us| us / 1000.0);
+    StatsAnswer {
+        total_requests: stats.total,
+        success_count: stats.success,
+        error_count: stats.error,
+        success_rate: format!("{rate:.2}%"),
+        avg_duration: format!("{:.0}ms", avg_duration_ms.unwrap_or(0.0)),
+        total_input_tokens: stats.input_tokens,
+        total_output_tokens: stats.output_tokens,
+        active_requests: stats.pending,
+        avg_duration_ms,
+        p95_duration_ms: stats.p95_duration_us.map(|us| us as f64 / 1000.0),
+        total_size: stats.total_bytes,
+        cache_read_tokens: stats.cache_read,
+        cache_write_tokens: stats.cache_write,
+        capture,
+    }
+}
+
+/// All models ever asked for, whatever is filtered.
+#[utoipa::path(get, path = "/api/monitor/models", responses((status = 200, body = ModelsAnswer)))]
+pub(super) async fn models(State(monitor): State<Monitor>) -> Result<Json<ModelsAnswer>, Failure> {
+    let data = blocking(move || Ok(monitor.store.models()?)).await?;
+    Ok(Json(ModelsAnswer { data }))
+}

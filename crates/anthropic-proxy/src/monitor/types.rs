@@ -1,0 +1,359 @@
+//! What the monitoring API answers: the original's fields under their names, and ours beside them.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// `pending` while it runs, `success` when it came to its proper end, `error` for everything else.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestStatus {
+    Pending,
+    Success,
+    Error,
+}
+
+/// One exchange, without its bodies.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestRow {
+    /// UUID v7.
+    pub(crate) id: String,
+    /// When it began, ISO 8601 in UTC.
+    pub(crate) timestamp: String,
+    /// When it began, milliseconds since the Unix epoch.
+    pub(crate) start_time: i64,
+    pub(crate) method: String,
+    /// The request target as sent; secrets masked.
+    pub(crate) url: String,
+    pub(crate) status: RequestStatus,
+    /// `complete`, `upstream_error`, `stream_error`, `truncated`, `client_aborted`, `timeout`, `connect_error`, `interrupted` or
+    /// `refused`; null while it runs.
+    pub(crate) outcome: Option<&'static str>,
+    /// Whether everything that went through was recorded.
+    pub(crate) capture_complete: bool,
+    /// What is missing, and why.
+    pub(crate) capture_problem: Option<String>,
+    pub(crate) http_status: Option<u16>,
+    /// The model asked for.
+    pub(crate) model: Option<String>,
+    /// The model that answered.
+    pub(crate) served_model: Option<String>,
+    /// Whether the answer is (or was asked to be) a stream.
+    pub(crate) stream: bool,
+    pub(crate) stop_reason: Option<String>,
+    /// The upstream's `request-id`.
+    pub(crate) request_id: Option<String>,
+    pub(crate) session: Option<SessionRef>,
+    pub(crate) agent: Option<AgentRef>,
+    pub(crate) request_class: Option<ClassRef>,
+    pub(crate) metrics: Metrics,
+    pub(crate) error: Option<ErrorInfo>,
+}
+
+/// Which session it belongs to, and how that is known: `header`, `metadata` or `inferred`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct SessionRef {
+    pub(crate) id: String,
+    pub(crate) source: &'static str,
+}
+
+/// Which agent sent it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AgentRef {
+    pub(crate) id: Option<String>,
+    pub(crate) parent_id: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+}
+
+/// What kind of call it is, and how that is known: `header`, `metadata` or `inferred`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ClassRef {
+    pub(crate) value: String,
+    pub(crate) source: &'static str,
+}
+
+/// Times in milliseconds since the request began, sizes in bytes of payload as transferred.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metrics {
+    /// To the last byte of the answer; null while it runs.
+    pub(crate) duration: Option<f64>,
+    /// Input tokens that were neither read from the cache nor written to it.
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+    /// To the head of the answer.
+    pub(crate) first_chunk_time: Option<f64>,
+    /// To the first token of text, thinking or tool input.
+    pub(crate) first_token_time: Option<f64>,
+    /// Until a connection to the upstream was there.
+    pub(crate) connect_time: Option<f64>,
+    /// Until the whole request had been sent.
+    pub(crate) request_end_time: Option<f64>,
+    /// Events of a stream.
+    pub(crate) chunks_count: u64,
+    pub(crate) request_size: u64,
+    pub(crate) response_size: u64,
+    pub(crate) total_size: u64,
+    pub(crate) cache_read_tokens: u64,
+    #[serde(rename = "cacheCreation5mTokens")]
+    pub(crate) cache_creation_5m_tokens: u64,
+    #[serde(rename = "cacheCreation1hTokens")]
+    pub(crate) cache_creation_1h_tokens: u64,
+    pub(crate) thinking_tokens: u64,
+    /// Fresh, written and read input together.
+    pub(crate) total_input_tokens: u64,
+}
+
+/// Why it failed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ErrorInfo {
+    pub(crate) message: String,
+    /// Anthropic's error type, or the outcome.
+    pub(crate) kind: String,
+    /// Always null; the original had it.
+    pub(crate) stack: Option<String>,
+}
+
+/// A page of exchanges, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RequestPage<T> {
+    pub(crate) data: Vec<T>,
+    /// How many match.
+    pub(crate) total: u64,
+    pub(crate) page: u64,
+    pub(crate) limit: u64,
+}
+
+/// One exchange with everything that was recorded of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestDetail {
+    #[serde(flatten)]
+    pub(crate) row: RequestRow,
+    /// The request's `HTTP/1.1` or `HTTP/1.0`.
+    pub(crate) http_version: String,
+    /// Where it was forwarded.
+    pub(crate) upstream: String,
+    /// The client's address and port.
+    pub(crate) client: Option<String>,
+    /// Whether an earlier connection to the upstream was used again.
+    pub(crate) connection_reused: Option<bool>,
+    pub(crate) request: RequestPart,
+    pub(crate) response: Option<ResponsePart>,
+    /// The events of a stream, with the time each was complete.
+    pub(crate) stream_chunks: Vec<StreamChunk>,
+    /// How many there are; more than `streamChunks` shows if `eventLimit` was given.
+    pub(crate) stream_chunks_total: u64,
+    pub(crate) merged_content: Option<MergedContent>,
+}
+
+/// The request: head and body.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestPart {
+    /// By lower-case name, repeated ones joined by a comma.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// As sent: order, letter case and repetitions kept; secrets masked.
+    pub(crate) raw_headers: Vec<(String, String)>,
+    pub(crate) trailers: Vec<(String, String)>,
+    #[serde(flatten)]
+    pub(crate) body: BodyPart,
+}
+
+/// The answer: head and body.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResponsePart {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) raw_headers: Vec<(String, String)>,
+    pub(crate) trailers: Vec<(String, String)>,
+    /// Interim answers (1xx) that came before.
+    pub(crate) informational: Vec<u16>,
+    #[serde(flatten)]
+    pub(crate) body: BodyPart,
+}
+
+/// A body as far as JSON can carry it. The exact bytes are at `/api/monitor/requests/{id}/body/{side}`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BodyPart {
+    #[schema(value_type = Value, nullable)]
+    pub(crate) body: Option<BodyValue>,
+    pub(crate) body_encoding: BodyEncoding,
+    /// Whether all bytes of it were stored.
+    pub(crate) body_stored: bool,
+}
+
+/// How `body` carries the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BodyEncoding {
+    /// There are none.
+    Empty,
+    /// As the JSON that they are.
+    Json,
+    /// As a string.
+    Text,
+    /// As a string in base64: they are not text.
+    Base64,
+    /// Not at all: they are more than `bodyLimit`.
+    Omitted,
+}
+
+/// JSON as it was sent, or text.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum BodyValue {
+    Json(Box<RawValue>),
+    Text(String),
+}
+
+/// One event of a stream.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct StreamChunk {
+    /// When its last byte arrived, ISO 8601 in UTC.
+    pub(crate) timestamp: String,
+    /// The same in milliseconds since the request began.
+    pub(crate) at: f64,
+    /// The `event:` line.
+    pub(crate) event: Option<String>,
+    /// The text after `data:`.
+    pub(crate) data: String,
+}
+
+/// A page of a stream's events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventPage {
+    pub(crate) data: Vec<StreamChunk>,
+    pub(crate) total: u64,
+}
+
+/// The answer put together.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MergedContent {
+    /// All its text.
+    pub(crate) complete_text: String,
+    /// Unicode characters in it.
+    pub(crate) total_characters: u64,
+    pub(crate) tool_calls: Vec<ToolCall>,
+    /// Whether it came to its proper end.
+    pub(crate) message_complete: bool,
+    /// When its last byte arrived, ISO 8601 in UTC.
+    pub(crate) timestamp: String,
+    /// The message in the API's own shape.
+    #[schema(value_type = Value)]
+    pub(crate) message: serde_json::Value,
+    /// What could not be read.
+    pub(crate) problems: Vec<ProblemInfo>,
+}
+
+/// A tool that the answer asks for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ToolCall {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[schema(value_type = Value)]
+    pub(crate) input: serde_json::Value,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemInfo {
+    pub(crate) at: String,
+    pub(crate) what: String,
+}
+
+/// Figures over all exchanges that match.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatsAnswer {
+    pub(crate) total_requests: u64,
+    pub(crate) success_count: u64,
+    pub(crate) error_count: u64,
+    /// Of those that have ended: `97.50%`.
+    pub(crate) success_rate: String,
+    /// `812ms`.
+    pub(crate) avg_duration: String,
+    /// Input tokens that were neither read from the cache nor written to it.
+    pub(crate) total_input_tokens: u64,
+    pub(crate) total_output_tokens: u64,
+    pub(crate) active_requests: u64,
+    pub(crate) avg_duration_ms: Option<f64>,
+    pub(crate) p95_duration_ms: Option<f64>,
+    /// Bytes of payload, requests and answers.
+    pub(crate) total_size: u64,
+    pub(crate) cache_read_tokens: u64,
+    pub(crate) cache_write_tokens: u64,
+    pub(crate) capture: CaptureHealth,
+}
+
+/// Whether recording keeps up.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CaptureHealth {
+    /// Exchanges of which nothing could be recorded, since the start.
+    pub(crate) lost: u64,
+    /// Exchanges whose record misses something, since the start.
+    pub(crate) incomplete: u64,
+    /// Bytes that wait for the recorder now.
+    pub(crate) queue_bytes: u64,
+    /// How many may wait.
+    pub(crate) queue_limit: u64,
+    /// Why the last write was refused, if it was: a full disk, say.
+    pub(crate) problem: Option<String>,
+}
+
+/// What the proxy runs with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfigAnswer {
+    pub(crate) log_level: &'static str,
+    pub(crate) port: u16,
+    pub(crate) host: String,
+    /// Where requests are forwarded.
+    pub(crate) upstream: String,
+    pub(crate) version: &'static str,
+    /// Where the record is kept; null if only in memory.
+    pub(crate) data_folder: Option<String>,
+}
+
+/// All models ever asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelsAnswer {
+    pub(crate) data: Vec<String>,
+}
+
+/// It is done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Done {
+    pub(crate) success: bool,
+}
+
+/// What is wrong with a request to this API.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ApiProblem {
+    pub(crate) error: String,
+}
+
+/// One message of the live stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum LiveMessage {
+    /// Figures over everything.
+    Stats { stats: StatsAnswer },
+    /// An exchange began, went on, or ended.
+    Request { request: Box<RequestRow> },
+    /// Events of an answer that is still coming; `from` is the index of the first.
+    Delta { id: String, from: u64, events: Vec<StreamChunk> },
+    /// Everything that had ended was deleted.
+    Cleared,
+    /// Something was missed: fetch anew what is shown.
+    Resync,
+}

@@ -1,0 +1,270 @@
+//! Turns what is stored into what the API answers.
+
+use super::types::{
+    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, ErrorInfo, MergedContent, Metrics, ProblemInfo,
+    RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart, SessionRef, StreamChunk, ToolCall,
+};
+use crate::reading::{AnswerReader, Reading, TimedEvent, header};
+use protocol::coding;
+use protocol::message::{Block, Message};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use store::{Body, Exchange, Frame, Status};
+
+/// An exchange as a row of the list.
+pub(super) fn row(exchange: &Exchange) -> RequestRow {
+    let usage = &exchange.usage;
+    let timing = &exchange.timing;
+    RequestRow {
+        id: exchange.id.to_string(),
+        timestamp: iso(exchange.started_us),
+        start_time: exchange.started_us / 1000,
+        method: exchange.method.clone(),
+        url: exchange.url.clone(),
+        status: match exchange.status() {
+            Status::Pending => RequestStatus::Pending,
+            Status::Success => RequestStatus::Success,
+            Status::Error => RequestStatus::Error,
+        },
+        outcome: exchange.outcome.map(store::Outcome::as_str),
+        capture_complete: exchange.capture.complete,
+        capture_problem: exchange.capture.reason.clone(),
+        http_status: exchange.status,
+        model: exchange.model.clone(),
+        served_model: exchange.served_model.clone(),
+        stream: exchange.stream,
+        stop_reason: exchange.stop_reason.clone(),
+        request_id: exchange.request_id.clone(),
+        session: exchange
+            .session
+            .as_ref()
+            .map(|session| SessionRef { id: session.id.clone(), source: session.source.as_str() }),
+        agent: exchange.agent.as_ref().map(|agent| AgentRef {
+            id: agent.id.clone(),
+            parent_id: agent.parent_id.clone(),
+            kind: agent.kind.clone(),
+        }),
+        request_class: exchange
+            .request_class
+            .as_ref()
+            .map(|class| ClassRef { value: class.value.clone(), source: class.source.as_str() }),
+        metrics: Metrics {
+            duration: timing.end_us.map(milliseconds),
+            input_tokens: usage.input.unwrap_or(0),
+            output_tokens: usage.output.unwrap_or(0),
+            first_chunk_time: timing.first_byte_us.map(milliseconds),
+            first_token_time: timing.first_token_us.map(milliseconds),
+            connect_time: timing.connect_us.map(milliseconds),
+            request_end_time: timing.request_end_us.map(milliseconds),
+            chunks_count: exchange.event_count,
+            request_size: exchange.request_bytes,
+            response_size: exchange.response_bytes,
+            total_size: exchange.request_bytes + exchange.response_bytes,
+            cache_read_tokens: usage.cache_read.unwrap_or(0),
+            cache_creation_5m_tokens: usage.cache_creation_5m.unwrap_or(0),
+            cache_creation_1h_tokens: usage.cache_creation_1h.unwrap_or(0),
+            thinking_tokens: usage.thinking.unwrap_or(0),
+            total_input_tokens: usage.total_input.unwrap_or(0),
+        },
+        error: exchange.error.as_ref().map(|failure| ErrorInfo {
+            message: failure.message.clone(),
+            kind: failure.kind.clone(),
+            stack: None,
+        }),
+    }
+}
+
+/// How much of an exchange an answer shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Bodies above this many bytes are omitted.
+    pub(super) body_bytes: usize,
+    /// Events beyond this many are left for `/events`.
+    pub(super) events: usize,
+}
+
+/// What the store holds of an exchange.
+pub(super) struct Recorded {
+    pub(super) exchange: Exchange,
+    pub(super) request: Option<Body>,
+    pub(super) response: Option<Body>,
+    pub(super) frames: Vec<Frame>,
+}
+
+/// An exchange with everything.
+pub(super) fn detail(recorded: Recorded, extent: Extent) -> RequestDetail {
+    let Recorded { exchange, request, response, frames } = recorded;
+    let (events, reading) = match &response {
+        Some(body) => read_answer(&exchange, &body.bytes, &frames),
+        None => (Vec::new(), Reading::default()),
+    };
+    let total = events.len();
+    RequestDetail {
+        row: row(&exchange),
+        http_version: exchange.http_version.clone(),
+        upstream: exchange.upstream.clone(),
+        client: exchange.client.clone(),
+        connection_reused: exchange.timing.connection_reused,
+        request: RequestPart {
+            headers: by_name(&exchange.request_headers),
+            raw_headers: exchange.request_headers.clone(),
+            trailers: exchange.request_trailers.clone(),
+            body: body(
+                request.as_ref(),
+                &exchange.request_headers,
+                exchange.request_bytes,
+                extent.body_bytes,
+            ),
+        },
+        response: exchange.status.map(|status| ResponsePart {
+            status,
+            reason: exchange.reason.clone().unwrap_or_default(),
+            headers: by_name(&exchange.response_headers),
+            raw_headers: exchange.response_headers.clone(),
+            trailers: exchange.response_trailers.clone(),
+            informational: exchange.informational.clone(),
+            body: body(
+                response.as_ref(),
+                &exchange.response_headers,
+                exchange.response_bytes,
+                extent.body_bytes,
+            ),
+        }),
+        stream_chunks: events
+            .iter()
+            .take(extent.events)
+            .map(|event| chunk(exchange.started_us, event))
+            .collect(),
+        stream_chunks_total: total as u64,
+        merged_content: merged(&exchange, &reading),
+    }
+}
+
+/// Reads a stored answer the way the recorder read it when it came: frame by frame.
+pub(super) fn read_answer(exchange: &Exchange, bytes: &[u8], frames: &[Frame]) -> (Vec<TimedEvent>, Reading) {
+    let headers = &exchange.response_headers;
+    let mut reader = AnswerReader::new(header(headers, "content-type"), header(headers, "content-encoding"));
+    let mut events = Vec::new();
+    let mut rest = bytes;
+    let mut at_us = exchange.timing.first_byte_us.unwrap_or(0);
+    for frame in frames {
+        let (piece, after) = rest.split_at(rest.len().min(frame.len as usize));
+        rest = after;
+        at_us = frame.at_us;
+        events.extend(reader.feed(piece, at_us).events);
+    }
+    if !rest.is_empty() {
+        events.extend(reader.feed(rest, at_us).events);
+    }
+    let (fed, reading) = reader.finish(at_us);
+    // What is still coming has an incomplete last event; it is no event yet.
+    if exchange.outcome.is_some() {
+        events.extend(fed.events);
+    }
+    (events, reading)
+}
+
+/// An event of a stream.
+pub(super) fn chunk(started_us: i64, event: &TimedEvent) -> StreamChunk {
+    StreamChunk {
+        timestamp: iso(after(started_us, event.at_us)),
+        at: milliseconds(event.at_us),
+        event: event.name.clone(),
+        data: event.data.clone(),
+    }
+}
+
+fn merged(exchange: &Exchange, reading: &Reading) -> Option<MergedContent> {
+    let message = reading.message.as_ref()?;
+    let complete_text = text_of(message);
+    let ended_us = exchange.timing.end_us.or(exchange.timing.first_byte_us).unwrap_or(0);
+    Some(MergedContent {
+        total_characters: complete_text.chars().count() as u64,
+        complete_text,
+        tool_calls: message
+            .content
+            .iter()
+            .filter_map(Block::tool_use)
+            .map(|tool| ToolCall {
+                id: tool.id.to_owned(),
+                name: tool.name.to_owned(),
+                input: tool.input.clone(),
+            })
+            .collect(),
+        message_complete: reading.complete.unwrap_or(true),
+        timestamp: iso(after(exchange.started_us, ended_us)),
+        message: serde_json::to_value(message).unwrap_or_default(),
+        problems: reading
+            .problems
+            .iter()
+            .map(|problem| ProblemInfo { at: problem.at.clone(), what: problem.what.clone() })
+            .collect(),
+    })
+}
+
+/// All the text of a message.
+pub(super) fn text_of(message: &Message) -> String {
+    message.content.iter().filter_map(Block::text).collect()
+}
+
+/// As Node names them: in lower case, repeated ones joined.
+fn by_name(headers: &[(String, String)]) -> BTreeMap<String, String> {
+    let mut named = BTreeMap::<String, String>::new();
+    for (name, value) in headers {
+        named
+            .entry(name.to_ascii_lowercase())
+            .and_modify(|joined| {
+                joined.push_str(", ");
+                joined.push_str(value);
+            })
+            .or_insert_with(|| value.clone());
+    }
+    named
+}
+
+fn body(stored: Option<&Body>, headers: &[(String, String)], length: u64, limit: usize) -> BodyPart {
+    let Some(stored) = stored else {
+        // Nothing stored is whole only where nothing was sent.
+        return BodyPart { body: None, body_encoding: BodyEncoding::Empty, body_stored: length == 0 };
+    };
+    let body_stored = stored.complete && stored.bytes.len() as u64 == length;
+    if stored.bytes.is_empty() {
+        return BodyPart { body: None, body_encoding: BodyEncoding::Empty, body_stored };
+    }
+    if length > limit as u64 {
+        return BodyPart { body: None, body_encoding: BodyEncoding::Omitted, body_stored };
+    }
+    let (decoded, _cut) = coding::decode(header(headers, "content-encoding"), &stored.bytes, limit as u64);
+    let (body_encoding, value) = carried(decoded);
+    BodyPart { body: Some(value), body_encoding, body_stored }
+}
+
+fn carried(bytes: Vec<u8>) -> (BodyEncoding, BodyValue) {
+    match String::from_utf8(bytes) {
+        // Raw, so that lone surrogates, repeated keys and long numbers reach the page as they were sent.
+        Ok(text) => match serde_json::from_str::<Box<RawValue>>(&text) {
+            Ok(json) => (BodyEncoding::Json, BodyValue::Json(json)),
+            Err(_) => (BodyEncoding::Text, BodyValue::Text(text)),
+        },
+        Err(error) => (BodyEncoding::Base64, BodyValue::Text(base64(error.as_bytes()))),
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Microseconds since the Unix epoch as ISO 8601 in UTC, to the millisecond, as JavaScript writes it.
+pub(super) fn iso(unix_us: i64) -> String {
+    jiff::Timestamp::from_microsecond(unix_us).map(|timestamp| format!("{timestamp:.3}")).unwrap_or_default()
+}
+
+fn after(started_us: i64, offset_us: u64) -> i64 {
+    started_us.saturating_add(i64::try_from(offset_us).unwrap_or(i64::MAX))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of an exchange stay far below 2^53")]
+fn milliseconds(us: u64) -> f64 {
+    us as f64 / 1000.0
+}

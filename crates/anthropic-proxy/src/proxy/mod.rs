@@ -1,0 +1,93 @@
+//! Decides where a request goes: to the upstream, or to the monitor as one more upstream. Knows neither the store nor the monitor.
+
+mod guard;
+mod reply;
+
+use crate::capture::{Capture, ExchangeTap};
+pub(crate) use guard::LoopGuard;
+use relay::{Handler, OnClientDisconnect, Problem, Refusal, Reply, RequestHead, Route, Upstream};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Lends the relay what it needs to know about us.
+pub(crate) struct Proxy {
+    /// Where everything goes that is not ours to answer.
+    pub(crate) upstream: Arc<Upstream>,
+    /// The upstream's URL, for the record.
+    pub(crate) upstream_name: String,
+    /// Where our own routes are answered.
+    pub(crate) monitor: Arc<Upstream>,
+    /// Makes the taps.
+    pub(crate) capture: Capture,
+    /// What happens upstream when the client leaves.
+    pub(crate) on_client_disconnect: OnClientDisconnect,
+}
+
+impl Handler for Proxy {
+    type Tap = ExchangeTap;
+
+    fn route(&self, head: &RequestHead<'_>, peer: SocketAddr) -> Route<ExchangeTap> {
+        if is_ours(head.method, head.path()) {
+            return Route {
+                upstream: Arc::clone(&self.monitor),
+                tap: ExchangeTap::deaf(),
+                on_client_disconnect: OnClientDisconnect::Cancel,
+            };
+        }
+        Route {
+            upstream: Arc::clone(&self.upstream),
+            tap: self.capture.begin(head, peer, &self.upstream_name),
+            on_client_disconnect: self.on_client_disconnect,
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal, received: &[u8], peer: SocketAddr) {
+        self.capture.refused(refusal, received, peer);
+    }
+
+    fn error_reply(&self, status: u16, problem: &Problem) -> Reply {
+        reply::error(status, problem)
+    }
+}
+
+/// Whether a request is ours to answer. Everything else is forwarded, `HEAD /` included: clients send it as a first sign of life.
+fn is_ours(method: &str, path_and_query: &[u8]) -> bool {
+    let path = path_and_query.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let below = |root: &[u8]| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
+    match path {
+        b"/" | b"/health" => method == "GET",
+        _ => below(b"/monitor") || below(b"/api/monitor"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_routes_are_ours() {
+        let cases = [
+            ("GET", "/", true),
+            ("GET", "/?x=1", true),
+            ("GET", "/v1/messages?next=/monitor", false),
+            ("HEAD", "/", false),
+            ("POST", "/", false),
+            ("GET", "/health", true),
+            ("HEAD", "/health", false),
+            ("GET", "/healthy", false),
+            ("GET", "/monitor", true),
+            ("GET", "/monitor/assets/x.js", true),
+            ("GET", "/monitors", false),
+            ("GET", "/%6donitor", false),
+            ("POST", "/api/monitor/clear", true),
+            ("DELETE", "/api/monitor", true),
+            ("GET", "/api/monitoring", false),
+            ("GET", "/v1/messages", false),
+            ("GET", "/v1/monitor", false),
+            ("OPTIONS", "*", false),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(is_ours(method, path.as_bytes()), expected, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! One exchange while it is being recorded: what the notes said so far, and what its bytes say.
+//!
+//! Pure: it reads and adds up; the writing is done by the recorder's loop.
+
+use crate::capture::note::{Began, Ended, ResponseHead};
+use crate::reading::{AnswerReader, Fed, Reading, header};
+use protocol::identity::{self, Identity};
+use protocol::message::Message;
+use protocol::request::{self, MessageRequest};
+use relay::{End, Phase};
+use store::{Agent, Capture, Class, Exchange, Failure, Outcome, Session, Source, Usage};
+
+/// Request bodies beyond this are stored, but not read for model and identity.
+const READ_LIMIT: usize = 64 << 20;
+
+/// An exchange that has begun and not ended.
+pub(super) struct OpenExchange {
+    /// As it would be stored now.
+    pub(super) row: Exchange,
+    /// The request's body, kept until it is read. `None`: not a call whose body says who asked.
+    request: Option<Vec<u8>>,
+    answer: Option<AnswerReader>,
+    /// Something of it could not be stored: why.
+    pub(super) unstored: Option<String>,
+}
+
+impl OpenExchange {
+    pub(super) fn new(began: Began) -> OpenExchange {
+        let wants_body = is_model_call(&began.url) && began.method == "POST";
+        let row = Exchange {
+            id: began.id,
+            started_us: began.started_us,
+            method: began.method,
+            url: began.url,
+            upstream: began.upstream,
+            client: Some(began.client),
+            http_version: began.version.to_owned(),
+            request_headers: began.headers,
+            capture: Capture { complete: true, reason: None },
+            ..Exchange::default()
+        };
+        let mut open = OpenExchange { row, request: wants_body.then(Vec::new), answer: None, unstored: None };
+        open.identify(None);
+        open
+    }
+
+    pub(super) fn request_body(&mut self, data: &[u8]) {
+        self.row.request_bytes += data.len() as u64;
+        match &mut self.request {
+            Some(body) if body.len() + data.len() <= READ_LIMIT => body.extend_from_slice(data),
+            other => *other = None,
+        }
+    }
+
+    pub(super) fn request_ended(&mut self, at_us: u64, trailers: Vec<(String, String)>) {
+        self.row.timing.request_end_us = Some(at_us);
+        self.row.request_trailers = trailers;
+        if let Some(body) = self.request.take().filter(|body| !body.is_empty()) {
+            self.read_request(&body);
+        }
+    }
+
+    fn read_request(&mut self, body: &[u8]) {
+        let encoding = header(&self.row.request_headers, "content-encoding").map(str::to_owned);
+        let (decoded, _cut) = protocol::coding::decode(encoding.as_deref(), body, READ_LIMIT as u64);
+        let (request, _problems) = request::parse(&decoded);
+        self.row.model.clone_from(&request.model);
+        self.row.stream = request.stream;
+        self.identify(Some(&request));
+    }
+
+    fn identify(&mut self, request: Option<&MessageRequest>) {
+        let headers = self.row.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let Identity { session, agent, request_class, .. } =
+            identity::identify(&self.row.url, headers, request);
+        self.row.session = session.map(|found| Session { id: found.value, source: source(found.source) });
+        self.row.agent = (agent.id.is_some() || agent.parent_id.is_some() || agent.kind.is_some())
+            .then_some(Agent { id: agent.id, parent_id: agent.parent_id, kind: agent.kind });
+        self.row.request_class =
+            request_class.map(|found| Class { value: found.value, source: source(found.source) });
+    }
+
+    pub(super) fn connected(&mut self, at_us: u64, reused: bool) {
+        self.row.timing.connect_us = Some(at_us);
+        self.row.timing.connection_reused = Some(reused);
+    }
+
+    pub(super) fn answered(&mut self, at_us: u64, head: ResponseHead) {
+        self.row.timing.first_byte_us = Some(at_us);
+        self.row.status = Some(head.status);
+        self.row.reason = Some(head.reason);
+        self.row.response_version = Some(head.version.to_owned());
+        self.row.response_headers = head.headers;
+        self.row.request_id = header(&self.row.response_headers, "request-id").map(str::to_owned);
+        let answer = AnswerReader::new(
+            header(&self.row.response_headers, "content-type"),
+            header(&self.row.response_headers, "content-encoding"),
+        );
+        self.row.stream |= answer.is_stream();
+        self.answer = Some(answer);
+    }
+
+    /// Returns the events that the piece completed.
+    pub(super) fn response_body(&mut self, data: &[u8], at_us: u64) -> Fed {
+        self.row.response_bytes += data.len() as u64;
+        let Some(answer) = &mut self.answer else { return Fed::default() };
+        let fed = answer.feed(data, at_us);
+        self.row.event_count += fed.events.len() as u64;
+        if fed.first_content {
+            self.row.timing.first_token_us = Some(at_us);
+        }
+        if let Some(message) = answer.message_so_far() {
+            take_message(&mut self.row, message);
+        }
+        fed
+    }
+
+    /// Closes the record: outcome, usage, what is missing. Returns what the last bytes brought.
+    pub(super) fn ended(&mut self, at_us: u64, ended: &Ended) -> Fed {
+        self.row.timing.end_us = Some(at_us);
+        let unread = self.request.take().filter(|body| !body.is_empty());
+        if let Some(body) = unread {
+            self.read_request(&body);
+        }
+        let (fed, reading) = match self.answer.take() {
+            Some(answer) => answer.finish(at_us),
+            None => (Fed::default(), Reading::default()),
+        };
+        self.row.event_count += fed.events.len() as u64;
+        if let Some(message) = &reading.message {
+            take_message(&mut self.row, message);
+        }
+        if let Some(counted) = reading.counted_tokens {
+            self.row.usage = Usage { input: Some(counted), total_input: Some(counted), ..Usage::default() };
+        }
+        self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
+        self.row.error = failure(&self.row, &ended.end, &reading);
+        self.row.capture = self.capture(ended);
+        fed
+    }
+
+    fn capture(&self, ended: &Ended) -> Capture {
+        let mut missing = Vec::new();
+        if ended.lost_request_bytes > 0 {
+            missing.push(format!("queue full: {} bytes of the request", ended.lost_request_bytes));
+        }
+        if ended.lost_response_bytes > 0 {
+            missing.push(format!("queue full: {} bytes of the answer", ended.lost_response_bytes));
+        }
+        if ended.lost_notes {
+            missing.push("queue full: heads or times".to_owned());
+        }
+        missing.extend(self.unstored.clone());
+        let reason = (!missing.is_empty()).then(|| missing.join("; "));
+        Capture { complete: reason.is_none(), reason }
+    }
+}
+
+/// Whether a request's body names a model and who asked.
+fn is_model_call(url: &str) -> bool {
+    let path = url.split('?').next().unwrap_or_default().trim_end_matches('/');
+    path.ends_with("/v1/messages")
+        || path.ends_with("/v1/messages/count_tokens")
+        || path.ends_with("/v1/complete")
+}
+
+fn source(source: identity::Source) -> Source {
+    match source {
+        identity::Source::Header => Source::Header,
+        identity::Source::Metadata => Source::Metadata,
+        identity::Source::Inferred => Source::Inferred,
+    }
+}
+
+fn take_message(row: &mut Exchange, message: &Message) {
+    row.served_model.clone_from(&message.model);
+    row.stop_reason.clone_from(&message.stop_reason);
+    row.message_id.clone_from(&message.id);
+    let usage = &message.usage;
+    row.usage = Usage {
+        input: usage.input_tokens,
+        output: usage.output_tokens,
+        cache_read: usage.cache_read_input_tokens,
+        cache_creation: usage.cache_creation_input_tokens,
+        cache_creation_5m: usage.cache_creation_5m,
+        cache_creation_1h: usage.cache_creation_1h,
+        thinking: usage.thinking_tokens,
+        total_input: usage.total_input(),
+    };
+}
+
+/// What became of it. The traffic's end decides, unless the answer itself says more.
+fn outcome(row: &Exchange, end: &End, reading: &Reading) -> Outcome {
+    let failed_status = row.status.is_some_and(|status| status >= 400);
+    let came_to_its_end = reading.complete == Some(true);
+    match end {
+        End::BadRequestBody { .. } => Outcome::Refused,
+        End::Complete if failed_status => Outcome::UpstreamError,
+        End::Complete | End::ClientAborted if reading.error.is_some() && !failed_status => {
+            Outcome::StreamError
+        }
+        // A client may hang up as soon as it has seen the last event, or the status of an error: no fault of anybody.
+        End::ClientAborted if failed_status => Outcome::UpstreamError,
+        End::ClientAborted if came_to_its_end => Outcome::Complete,
+        End::ClientAborted => Outcome::ClientAborted,
+        End::Complete if reading.complete == Some(false) && is_model_call(&row.url) => Outcome::Truncated,
+        End::Complete => Outcome::Complete,
+        End::UpstreamCut { .. } => Outcome::Truncated,
+        End::Timeout { .. } => Outcome::Timeout,
+        End::UpstreamFailed { .. } => Outcome::ConnectError,
+        // `Shutdown`, `Aborted`, and whatever joins them later: we ended it.
+        _ => Outcome::Interrupted,
+    }
+}
+
+fn failure(row: &Exchange, end: &End, reading: &Reading) -> Option<Failure> {
+    let outcome = row.outcome.filter(|outcome| *outcome != Outcome::Complete)?;
+    // An answer of the proxy's own says less than its reason.
+    let from_upstream = matches!(end, End::Complete | End::ClientAborted);
+    if let Some(error) = reading.error.as_ref().filter(|_| from_upstream) {
+        return Some(Failure { kind: error.kind.clone(), message: error.message.clone() });
+    }
+    let message = match (outcome, row.status) {
+        (Outcome::UpstreamError, Some(status)) => format!("the upstream answered {status}"),
+        _ => describe(end),
+    };
+    Some(Failure { kind: outcome.as_str().to_owned(), message })
+}
+
+fn describe(end: &End) -> String {
+    match end {
+        End::Complete => "the stream ended before its message did".to_owned(),
+        End::ClientAborted => "the client left before the answer was complete".to_owned(),
+        End::UpstreamCut { message }
+        | End::UpstreamFailed { message, .. }
+        | End::BadRequestBody { message } => message.clone(),
+        End::Timeout { phase: Phase::ResponseHead } => {
+            "the upstream was silent for too long before it answered".to_owned()
+        }
+        End::Timeout { phase: Phase::ResponseBody } => {
+            "the upstream was silent for too long within its answer".to_owned()
+        }
+        _ => "the proxy was stopped before the answer was complete".to_owned(),
+    }
+}

@@ -1,0 +1,378 @@
+//! The only writer: takes what the traffic told, reads it, and saves it in batches, on a thread of its own.
+//!
+//! Contract: it never calls back to the traffic. When the disk refuses, the exchange is marked incomplete and counted, and the next
+//! batch is tried again: a disk that has room again is used again.
+
+mod exchange;
+
+use crate::capture::note::{Began, Key, Note, frame};
+use crate::capture::queue::{Receiver, Sender, Weight};
+use crate::live::{Change, Live};
+use crate::reading::TimedEvent;
+use exchange::OpenExchange;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use store::{Exchange, Side, Writer};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// How long notes gather before they are written together.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// How long the recorder sleeps when nothing comes, before it tidies up.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How often a running exchange is announced at the most.
+const PROGRESS: Duration = Duration::from_millis(250);
+
+/// Ended exchanges that wait in memory for a disk that has room again.
+const UNSAVED_LIMIT: usize = 10_000;
+
+/// Counts of what could not be recorded, for the page and the log.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    /// Exchanges whose record misses something, since the start.
+    pub(crate) incomplete: AtomicU64,
+    /// Ended exchanges whose row could never be written.
+    pub(crate) unsaved: AtomicU64,
+    /// The last write was refused.
+    pub(crate) failing: AtomicBool,
+    /// Why.
+    problem: Mutex<Option<String>>,
+}
+
+impl Health {
+    /// Why the last write was refused, if it was.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn report(&self, problem: Option<String>) {
+        let failing = problem.is_some();
+        if self.failing.swap(failing, Ordering::Relaxed) != failing {
+            match &problem {
+                Some(problem) => tracing::error!(problem, "cannot write the record; traffic flows on"),
+                None => tracing::info!("the record is being written again"),
+            }
+        }
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
+enum Order {
+    /// Make what is there of a running exchange readable.
+    Flush(Uuid, oneshot::Sender<()>),
+    /// Delete all that has ended.
+    Clear(oneshot::Sender<Result<(), String>>),
+}
+
+/// Asks the recorder for what only the writer can do. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    orders: Arc<Mutex<Vec<Order>>>,
+    queue: Sender<Note>,
+    health: Arc<Health>,
+}
+
+impl Recorder {
+    /// Starts the recorder's thread. It ends when the queue is closed and everything is written.
+    pub(crate) fn start(
+        writer: Writer,
+        (queue, notes): (Sender<Note>, Receiver<Note>),
+        live: Live,
+    ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
+        let recorder = Recorder { orders: Arc::default(), queue, health: Arc::default() };
+        let worker = Worker {
+            writer,
+            live,
+            orders: Arc::clone(&recorder.orders),
+            health: Arc::clone(&recorder.health),
+            open: HashMap::new(),
+            unsaved: Vec::new(),
+            trouble: None,
+        };
+        let thread =
+            std::thread::Builder::new().name("recorder".to_owned()).spawn(move || worker.run(&notes))?;
+        Ok((recorder, thread))
+    }
+
+    /// What could not be recorded so far.
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Returns when all that has come of this exchange can be read from the store.
+    pub(crate) async fn flush(&self, id: Uuid) {
+        let (done, wait) = oneshot::channel();
+        self.order(Order::Flush(id, done));
+        // An error means that the recorder has ended; then everything is written.
+        let _ = wait.await;
+    }
+
+    /// Deletes every exchange that has ended.
+    ///
+    /// # Errors
+    /// When the store refuses, with the reason for people.
+    pub(crate) async fn clear(&self) -> Result<(), String> {
+        let (done, wait) = oneshot::channel();
+        self.order(Order::Clear(done));
+        wait.await.unwrap_or_else(|_| Err("the recorder has ended".to_owned()))
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+        self.queue.wake();
+    }
+
+    /// Tells the recorder that no more notes will come.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+    }
+}
+
+struct Worker {
+    writer: Writer,
+    live: Live,
+    orders: Arc<Mutex<Vec<Order>>>,
+    health: Arc<Health>,
+    open: HashMap<Key, Tracked>,
+    unsaved: Vec<Exchange>,
+    /// The first refusal of the batch in progress.
+    trouble: Option<String>,
+}
+
+/// An open exchange and what the loop remembers about it.
+struct Tracked {
+    exchange: OpenExchange,
+    announced: Instant,
+}
+
+impl Worker {
+    fn run(mut self, notes: &Receiver<Note>) {
+        let mut batch = Vec::new();
+        loop {
+            notes.take(&mut batch, IDLE);
+            let closing = notes.is_closed();
+            if batch.is_empty() && !self.has_orders() {
+                if closing {
+                    break;
+                }
+                self.tidy();
+                continue;
+            }
+            if !closing && !self.has_orders() {
+                std::thread::sleep(GATHER);
+            }
+            let mut released = 0;
+            for note in batch.drain(..) {
+                released += note.weight();
+                self.handle(note);
+            }
+            notes.release(released);
+            self.obey();
+            self.commit();
+        }
+        self.save_unsaved();
+        self.commit();
+        if !self.unsaved.is_empty() {
+            tracing::error!(exchanges = self.unsaved.len(), "could not be saved");
+        }
+    }
+
+    fn has_orders(&self) -> bool {
+        !self.orders.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn obey(&mut self) {
+        let orders = std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner));
+        for order in orders {
+            match order {
+                Order::Flush(id, done) => {
+                    let result = self.writer.flush(id);
+                    self.store("flush", result);
+                    self.commit();
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }
+                Order::Clear(done) => {
+                    self.commit();
+                    let result = self.writer.clear().map_err(|error| error.to_string());
+                    if result.is_ok() {
+                        self.live.announce(Change::Cleared);
+                    }
+                    let _ = done.send(result);
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, note: Note) {
+        let key = note.key();
+        let Some(mut tracked) = self.open.remove(&key) else {
+            if let Note::Began { key, began } = note {
+                self.begin(key, *began);
+            }
+            return;
+        };
+        let exchange = &mut tracked.exchange;
+        let id = exchange.row.id;
+        match note {
+            Note::Began { .. } => {}
+            Note::RequestBody { data, .. } => {
+                exchange.request_body(&data);
+                let result = self.writer.append_body(id, Side::Request, &data);
+                self.keep(&mut tracked, result);
+            }
+            Note::RequestEnded { at_us, trailers, .. } => {
+                exchange.request_ended(at_us, trailers);
+                let result = self.writer.finish_body(id, Side::Request).map(|_| ());
+                self.keep(&mut tracked, result);
+                self.save(&mut tracked);
+                self.announce(&mut tracked);
+            }
+            Note::Connected { at_us, reused, .. } => exchange.connected(at_us, reused),
+            Note::Informational { status, .. } => exchange.row.informational.push(status),
+            Note::Answered { at_us, head, .. } => {
+                exchange.answered(at_us, *head);
+                self.save(&mut tracked);
+                self.announce_if_watched(&mut tracked);
+            }
+            Note::ResponseBody { at_us, data, .. } => self.response_body(&mut tracked, at_us, &data),
+            Note::ResponseTrailers { trailers, .. } => exchange.row.response_trailers = trailers,
+            Note::Ended { at_us, end, .. } => {
+                let from = exchange.row.event_count;
+                let fed = exchange.ended(at_us, &end);
+                self.announce_events(&tracked.exchange.row, from, fed.events);
+                self.end(tracked);
+                return;
+            }
+        }
+        self.open.insert(key, tracked);
+    }
+
+    fn begin(&mut self, key: Key, began: Began) {
+        let mut tracked = Tracked { exchange: OpenExchange::new(began), announced: Instant::now() };
+        self.save(&mut tracked);
+        self.announce(&mut tracked);
+        self.open.insert(key, tracked);
+    }
+
+    fn response_body(&mut self, tracked: &mut Tracked, at_us: u64, data: &[u8]) {
+        let id = tracked.exchange.row.id;
+        let from = tracked.exchange.row.event_count;
+        let fed = tracked.exchange.response_body(data, at_us);
+        let result = self
+            .writer
+            .append_body(id, Side::Response, data)
+            .and_then(|()| self.writer.append_frames(id, &[frame(data, at_us)]));
+        self.keep(tracked, result);
+        self.announce_events(&tracked.exchange.row, from, fed.events);
+        if tracked.announced.elapsed() >= PROGRESS {
+            self.announce_if_watched(tracked);
+        }
+    }
+
+    fn end(&mut self, tracked: Tracked) {
+        let mut row = tracked.exchange.row;
+        if let Some(reason) = tracked.exchange.unstored
+            && row.capture.complete
+        {
+            row.capture = store::Capture { complete: false, reason: Some(reason) };
+        }
+        if !row.capture.complete {
+            self.health.incomplete.fetch_add(1, Ordering::Relaxed);
+        }
+        let result = self.writer.save(&row);
+        if !self.store("row", result) {
+            self.remember_unsaved(row.clone());
+        }
+        self.live.announce(Change::Exchange(Arc::new(row)));
+    }
+
+    /// The exchange goes on whether its bytes could be stored or not; the record says which.
+    fn keep(&mut self, tracked: &mut Tracked, result: Result<(), store::Error>) {
+        if let Err(error) = &result {
+            tracked.exchange.unstored.get_or_insert_with(|| format!("not stored: {error}"));
+        }
+        self.store("bytes", result);
+    }
+
+    fn save(&mut self, tracked: &mut Tracked) {
+        let result = self.writer.save(&tracked.exchange.row);
+        self.store("row", result);
+    }
+
+    fn commit(&mut self) {
+        if !self.health.failing.load(Ordering::Relaxed) {
+            self.save_unsaved();
+        }
+        let result = self.writer.commit();
+        self.store("batch", result);
+        self.health.report(self.trouble.take());
+    }
+
+    fn remember_unsaved(&mut self, row: Exchange) {
+        if self.unsaved.len() < UNSAVED_LIMIT {
+            self.unsaved.push(row);
+        } else {
+            self.health.unsaved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn save_unsaved(&mut self) {
+        let mut rows = std::mem::take(&mut self.unsaved).into_iter();
+        while let Some(mut row) = rows.next() {
+            row.capture.complete = false;
+            row.capture.reason.get_or_insert_with(|| "saved late: the disk was full".to_owned());
+            let result = self.writer.save(&row);
+            if !self.store("row", result) {
+                self.unsaved.push(row);
+                self.unsaved.extend(rows);
+                return;
+            }
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.save_unsaved();
+        self.commit();
+        let result = self.writer.idle();
+        self.store("checkpoint", result);
+    }
+
+    /// Notes whether the store took it. Returns whether it did.
+    fn store(&mut self, what: &str, result: Result<(), store::Error>) -> bool {
+        let refusal = result.err();
+        let taken = refusal.is_none();
+        if let Some(error) = refusal {
+            self.trouble.get_or_insert_with(|| format!("{what}: {error}"));
+        }
+        taken
+    }
+
+    /// Announced whether somebody watches or not: who comes back with a cursor is told of it.
+    fn announce(&self, tracked: &mut Tracked) {
+        tracked.announced = Instant::now();
+        self.live.announce(Change::Exchange(Arc::new(tracked.exchange.row.clone())));
+    }
+
+    fn announce_if_watched(&self, tracked: &mut Tracked) {
+        if self.live.is_watched() {
+            self.announce(tracked);
+        }
+    }
+
+    fn announce_events(&self, row: &Exchange, from: u64, events: Vec<TimedEvent>) {
+        if !events.is_empty() && self.live.is_watched() {
+            self.live.announce(Change::Events {
+                id: row.id,
+                started_us: row.started_us,
+                from,
+                events: Arc::new(events),
+            });
+        }
+    }
+}

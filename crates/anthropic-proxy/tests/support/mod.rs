@@ -1,0 +1,164 @@
+//! The built binary between a simulated API and real sockets.
+
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part of this")]
+
+pub mod raw;
+
+use serde_json::Value;
+use simulator::{Options, Simulator};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A simulated API on a runtime of its own.
+pub struct Api {
+    pub simulator: Simulator,
+    pub runtime: tokio::runtime::Runtime,
+}
+
+impl Api {
+    pub fn start() -> Api {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let simulator = runtime.block_on(Simulator::start(Options::default())).unwrap();
+        Api { simulator, runtime }
+    }
+
+    pub fn url(&self) -> String {
+        self.simulator.url()
+    }
+}
+
+/// A command line of the built binary with an environment of its own.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anthropic-proxy"));
+    command.args(arguments).stdin(Stdio::null());
+    for name in [
+        "HOST", "PORT", "UPSTREAM_URL", "ANTHROPIC_BASE_URL", "REQUEST_TIMEOUT", "LOG_LEVEL", "DATA_DIR", "EXTRA_CA_CERTS",
+        "NODE_EXTRA_CA_CERTS", "ON_CLIENT_DISCONNECT", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY",
+        "all_proxy", "NO_PROXY", "no_proxy",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A running proxy. Killed when dropped.
+pub struct Proxy {
+    pub url: String,
+    pub folder: PathBuf,
+    pub child: Child,
+    /// What it said on standard output.
+    pub said: String,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Proxy {
+    /// A proxy to `upstream` with a fresh data folder.
+    pub fn start(upstream: &str) -> Proxy {
+        Proxy::with(upstream, &[])
+    }
+
+    /// The same with further flags.
+    pub fn with(upstream: &str, flags: &[&str]) -> Proxy {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("data");
+        let mut proxy = Proxy::in_folder(upstream, &folder, flags);
+        proxy._temporary = Some(temporary);
+        proxy
+    }
+
+    /// The same with this data folder.
+    pub fn in_folder(upstream: &str, folder: &Path, flags: &[&str]) -> Proxy {
+        let data = folder.to_str().unwrap();
+        let mut arguments = vec!["--port", "0", "--upstream-url", upstream, "--data-dir", data];
+        arguments.extend(flags);
+        let mut child = command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        for _ in 0..4 {
+            out.read_line(&mut said).unwrap();
+        }
+        let url = said.split_whitespace().skip_while(|word| *word != "on").nth(1).expect("the proxy starts").to_owned();
+        Proxy { url, folder: folder.to_owned(), child, said, _temporary: None }
+    }
+
+    /// `host:port`.
+    pub fn authority(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// The answer of the monitoring API at `path`.
+    pub fn get(&self, path: &str) -> Value {
+        let text = self.get_bytes(path);
+        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{path}: {error}: {}", String::from_utf8_lossy(&text)))
+    }
+
+    /// The body of the answer at `path`.
+    pub fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let answer = ureq::get(format!("{}{path}", self.url)).call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        answer.into_body().into_reader().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Waits until the list has `count` rows that have ended; returns them, newest first.
+    pub fn rows(&self, count: usize) -> Vec<Value> {
+        self.wait("that many ended exchanges", || {
+            let list = self.get("/api/monitor/requests?limit=1000");
+            let rows = list["data"].as_array().unwrap();
+            let ended = rows.iter().filter(|row| !row["outcome"].is_null()).count();
+            (ended == count && rows.len() == count).then(|| rows.clone())
+        })
+    }
+
+    /// The only exchange there is, with everything.
+    pub fn only(&self) -> Value {
+        let rows = self.rows(1);
+        self.get(&format!("/api/monitor/requests/{}", rows[0]["id"].as_str().unwrap()))
+    }
+
+    /// The exact bytes that were recorded.
+    pub fn body(&self, row: &Value, side: &str) -> Vec<u8> {
+        self.get_bytes(&format!("/api/monitor/requests/{}/body/{side}", row["id"].as_str().unwrap()))
+    }
+
+    /// Asks again and again, since what is waited for happens in another process.
+    pub fn wait<T>(&self, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+        wait(what, || ask())
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        wait("the proxy to end", || child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Polls for what happens in another process; the only place of the tests that does.
+pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,253 @@
+//! What is stored of one exchange, without its bodies.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Header lines: order, letter case and duplicates kept, secrets masked.
+pub type Headers = Vec<(String, String)>;
+
+/// One request and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Exchange {
+    /// UUID v7.
+    pub id: Uuid,
+    /// Microseconds since the Unix epoch.
+    pub started_us: i64,
+    /// The method as sent.
+    pub method: String,
+    /// The request target as sent, masked.
+    pub url: String,
+    /// Where it was forwarded: scheme, host, base path. Empty if it was not.
+    pub upstream: String,
+    /// The client's address and port.
+    pub client: Option<String>,
+    /// `HTTP/1.1` or `HTTP/1.0`.
+    pub http_version: String,
+    /// Masked.
+    #[serde(skip)]
+    pub request_headers: Headers,
+    /// Masked.
+    #[serde(skip)]
+    pub request_trailers: Headers,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// The answer's reason phrase.
+    pub reason: Option<String>,
+    /// The answer's version.
+    pub response_version: Option<String>,
+    /// Masked.
+    #[serde(skip)]
+    pub response_headers: Headers,
+    /// Masked.
+    #[serde(skip)]
+    pub response_trailers: Headers,
+    /// Interim answers (1xx) that came before.
+    pub informational: Vec<u16>,
+    /// When what happened.
+    pub timing: Timing,
+    /// Payload of the request as transferred, without chunk framing.
+    pub request_bytes: u64,
+    /// Payload of the answer as transferred, without chunk framing.
+    pub response_bytes: u64,
+    /// What became of it; `None` while it runs.
+    pub outcome: Option<Outcome>,
+    /// Whether everything that went through was recorded.
+    pub capture: Capture,
+    /// Why it failed.
+    pub error: Option<Failure>,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The model that answered.
+    pub served_model: Option<String>,
+    /// Whether the answer is, or was asked to be, a stream.
+    pub stream: bool,
+    /// Events of the stream.
+    pub event_count: u64,
+    /// Why the model stopped.
+    pub stop_reason: Option<String>,
+    /// The upstream's `request-id`.
+    pub request_id: Option<String>,
+    /// The id of the message that was answered.
+    pub message_id: Option<String>,
+    /// The conversation it belongs to.
+    pub session: Option<Session>,
+    /// The agent that asked.
+    pub agent: Option<Agent>,
+    /// The kind of call.
+    pub request_class: Option<Class>,
+    /// Tokens.
+    pub usage: Usage,
+}
+
+impl Exchange {
+    /// The original's three-valued status.
+    pub fn status(&self) -> Status {
+        match self.outcome {
+            None => Status::Pending,
+            Some(Outcome::Complete) => Status::Success,
+            Some(_) => Status::Error,
+        }
+    }
+}
+
+/// Microseconds since the exchange began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timing {
+    /// A connection to the upstream was there.
+    pub connect_us: Option<u64>,
+    /// It had carried requests before.
+    pub connection_reused: Option<bool>,
+    /// The whole request had been sent.
+    pub request_end_us: Option<u64>,
+    /// The head of the answer was there.
+    pub first_byte_us: Option<u64>,
+    /// The first token of text, thinking or tool input was there.
+    pub first_token_us: Option<u64>,
+    /// It was over.
+    pub end_us: Option<u64>,
+}
+
+/// Whether everything that went through was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// It was.
+    pub complete: bool,
+    /// What is missing, and why.
+    pub reason: Option<String>,
+}
+
+/// Why an exchange failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Anthropic's error type, or the outcome.
+    pub kind: String,
+    /// For people.
+    pub message: String,
+}
+
+/// The conversation an exchange belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// As the client names it.
+    pub id: String,
+    /// How that is known.
+    pub source: Source,
+}
+
+/// The agent that asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Agent {
+    /// Its own id; none for the main one.
+    pub id: Option<String>,
+    /// The agent that started it.
+    pub parent_id: Option<String>,
+    /// `Explore`, `general-purpose`, …
+    pub kind: Option<String>,
+}
+
+/// The kind of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// `main`, `subagent`, `title`, …
+    pub value: String,
+    /// How that is known.
+    pub source: Source,
+}
+
+/// Tokens as the answer reported them; `None` is not reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Input that was neither read from the cache nor written to it.
+    pub input: Option<u64>,
+    /// Output.
+    pub output: Option<u64>,
+    /// Input read from the cache.
+    pub cache_read: Option<u64>,
+    /// Input written to the cache, whatever its lifetime.
+    pub cache_creation: Option<u64>,
+    /// Of that, what lives 5 minutes.
+    pub cache_creation_5m: Option<u64>,
+    /// Of that, what lives 1 hour.
+    pub cache_creation_1h: Option<u64>,
+    /// Of the output, thinking.
+    pub thinking: Option<u64>,
+    /// Fresh, read and written input together.
+    pub total_input: Option<u64>,
+}
+
+macro_rules! named {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$doc])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// All there are.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// Its name in the store and in the API.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+
+            /// The one with that name.
+            pub fn from_name(name: &str) -> Option<$name> {
+                match name { $($text => Some($name::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+named! {
+    /// What became of an exchange.
+    Outcome {
+        /// It came to its proper end.
+        Complete = "complete",
+        /// The upstream answered with a status of 400 or above.
+        UpstreamError = "upstream_error",
+        /// An error came inside an answer that had begun well.
+        StreamError = "stream_error",
+        /// The answer broke off.
+        Truncated = "truncated",
+        /// The client left.
+        ClientAborted = "client_aborted",
+        /// The upstream was silent for too long.
+        Timeout = "timeout",
+        /// No answer could be had from the upstream.
+        ConnectError = "connect_error",
+        /// We ended before it did.
+        Interrupted = "interrupted",
+        /// It was malformed and never forwarded.
+        Refused = "refused",
+    }
+}
+
+named! {
+    /// The original's status, derived from the outcome.
+    Status {
+        /// It runs.
+        Pending = "pending",
+        /// It came to its proper end.
+        Success = "success",
+        /// Anything else.
+        Error = "error",
+    }
+}
+
+named! {
+    /// How something is known.
+    Source {
+        /// A header says so.
+        Header = "header",
+        /// The request's metadata say so.
+        Metadata = "metadata",
+        /// It is a guess.
+        Inferred = "inferred",
+    }
+}
