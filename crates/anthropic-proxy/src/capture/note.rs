@@ -68,6 +68,10 @@ pub(crate) struct ResponseHead {
 pub(crate) struct Ended {
     /// What the relay says.
     pub(crate) end: relay::End,
+    /// Payload of the request that went through, recorded or not.
+    pub(crate) request_bytes: u64,
+    /// Payload of the answer that went through, recorded or not.
+    pub(crate) response_bytes: u64,
     /// Payload bytes of the request that the queue refused.
     pub(crate) lost_request_bytes: u64,
     /// Payload bytes of the answer that the queue refused.

@@ -15,6 +15,8 @@ pub(crate) struct ExchangeTap {
     /// Payload of the read in progress.
     request: Vec<u8>,
     response: Vec<u8>,
+    request_bytes: u64,
+    response_bytes: u64,
     lost_request_bytes: u64,
     lost_response_bytes: u64,
     lost_notes: bool,
@@ -28,6 +30,8 @@ impl ExchangeTap {
             began,
             request: Vec::new(),
             response: Vec::new(),
+            request_bytes: 0,
+            response_bytes: 0,
             lost_request_bytes: 0,
             lost_response_bytes: 0,
             lost_notes: false,
@@ -83,6 +87,8 @@ impl ExchangeTap {
     fn finish(&mut self, end: End) {
         let ended = Ended {
             end,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
             lost_request_bytes: self.lost_request_bytes,
             lost_response_bytes: self.lost_response_bytes,
             lost_notes: self.lost_notes,
@@ -95,6 +101,7 @@ impl ExchangeTap {
 
 impl Tap for ExchangeTap {
     fn request_body(&mut self, payload: &[u8]) {
+        self.request_bytes += payload.len() as u64;
         if self.queue.is_some() {
             self.request.extend_from_slice(payload);
         }
@@ -130,6 +137,7 @@ impl Tap for ExchangeTap {
     }
 
     fn response_body(&mut self, payload: &[u8]) {
+        self.response_bytes += payload.len() as u64;
         if self.queue.is_some() {
             self.response.extend_from_slice(payload);
         }

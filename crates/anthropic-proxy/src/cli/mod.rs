@@ -18,13 +18,15 @@ pub(crate) struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Examples:
-  anthropic-proxy                       start on 127.0.0.1:8082; the page is http://127.0.0.1:8082/monitor
+Start it, then point Claude Code at it:
+  anthropic-proxy
   ANTHROPIC_BASE_URL=http://127.0.0.1:8082 claude
-                                        point Claude Code at it
-  anthropic-proxy run -- claude         both in one: start (or join) the proxy and run a command through it
+The page is http://127.0.0.1:8082/monitor.
 
-Every flag can also be set by the environment variable it names, or in a .env file in the current folder.";
+Both in one, on a free port:
+  anthropic-proxy run -- claude
+
+Settings also come from the environment and a .env file.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -68,7 +68,9 @@ pub(super) async fn list(
             let data = listing
                 .rows
                 .into_iter()
-                .map(|exchange| Ok(view::detail(load(&monitor.store, exchange)?, EVERYTHING)))
+                // A list has no headers; without them an answer cannot be read.
+                .filter_map(|row| monitor.store.get(row.id).transpose())
+                .map(|exchange| Ok(view::detail(load(&monitor.store, exchange?)?, EVERYTHING)))
                 .collect::<Result<Vec<_>, Failure>>()?;
             return Ok(Json(RequestPage { data, total, page, limit }).into_response());
         }

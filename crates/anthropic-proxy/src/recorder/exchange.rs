@@ -118,6 +118,8 @@ impl OpenExchange {
     /// Closes the record: outcome, usage, what is missing. Returns what the last bytes brought.
     pub(super) fn ended(&mut self, at_us: u64, ended: &Ended) -> Fed {
         self.row.timing.end_us = Some(at_us);
+        self.row.request_bytes = ended.request_bytes;
+        self.row.response_bytes = ended.response_bytes;
         let unread = self.request.take().filter(|body| !body.is_empty());
         if let Some(body) = unread {
             self.read_request(&body);
@@ -131,7 +133,8 @@ impl OpenExchange {
             take_message(&mut self.row, message);
         }
         if let Some(counted) = reading.counted_tokens {
-            self.row.usage = Usage { input: Some(counted), total_input: Some(counted), ..Usage::default() };
+            // Counted, not spent: it must not add to the sums of what was.
+            self.row.usage = Usage { total_input: Some(counted), ..Usage::default() };
         }
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
         self.row.error = failure(&self.row, &ended.end, &reading);

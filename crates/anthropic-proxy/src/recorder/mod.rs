@@ -191,6 +191,11 @@ impl Worker {
         for order in orders {
             match order {
                 Order::Flush(id, done) => {
+                    let running = self.open.values().find(|tracked| tracked.exchange.row.id == id);
+                    if let Some(row) = running.map(|tracked| tracked.exchange.row.clone()) {
+                        let result = self.writer.save(&row);
+                        self.store("row", result);
+                    }
                     let result = self.writer.flush(id);
                     self.store("flush", result);
                     self.commit();

@@ -5,7 +5,6 @@
 pub mod raw;
 
 use serde_json::Value;
-use simulator::{Options, Simulator};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,32 +13,29 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A simulated API on a runtime of its own.
-pub struct Api {
-    pub simulator: Simulator,
-    pub runtime: tokio::runtime::Runtime,
-}
-
-impl Api {
-    pub fn start() -> Api {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let simulator = runtime.block_on(Simulator::start(Options::default())).unwrap();
-        Api { simulator, runtime }
-    }
-
-    pub fn url(&self) -> String {
-        self.simulator.url()
-    }
-}
-
 /// A command line of the built binary with an environment of its own.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anthropic-proxy"));
     command.args(arguments).stdin(Stdio::null());
     for name in [
-        "HOST", "PORT", "UPSTREAM_URL", "ANTHROPIC_BASE_URL", "REQUEST_TIMEOUT", "LOG_LEVEL", "DATA_DIR", "EXTRA_CA_CERTS",
-        "NODE_EXTRA_CA_CERTS", "ON_CLIENT_DISCONNECT", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY",
-        "all_proxy", "NO_PROXY", "no_proxy",
+        "HOST",
+        "PORT",
+        "UPSTREAM_URL",
+        "ANTHROPIC_BASE_URL",
+        "REQUEST_TIMEOUT",
+        "LOG_LEVEL",
+        "DATA_DIR",
+        "EXTRA_CA_CERTS",
+        "NODE_EXTRA_CA_CERTS",
+        "ON_CLIENT_DISCONNECT",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
     ] {
         command.env_remove(name);
     }
@@ -82,7 +78,12 @@ impl Proxy {
         for _ in 0..4 {
             out.read_line(&mut said).unwrap();
         }
-        let url = said.split_whitespace().skip_while(|word| *word != "on").nth(1).expect("the proxy starts").to_owned();
+        let url = said
+            .split_whitespace()
+            .skip_while(|word| *word != "on")
+            .nth(1)
+            .expect("the proxy starts")
+            .to_owned();
         Proxy { url, folder: folder.to_owned(), child, said, _temporary: None }
     }
 
@@ -93,14 +94,17 @@ impl Proxy {
 
     /// The answer of the monitoring API at `path`.
     pub fn get(&self, path: &str) -> Value {
-        let text = self.get_bytes(path);
-        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{path}: {error}: {}", String::from_utf8_lossy(&text)))
+        let text = String::from_utf8(self.get_bytes(path)).unwrap();
+        // The API hands lone surrogates on as they were sent; JavaScript reads them, serde does not.
+        serde_json::from_str(&text.replace(r"\ud83d", r"\ufffd"))
+            .unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
     }
 
     /// The body of the answer at `path`.
     pub fn get_bytes(&self, path: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let answer = ureq::get(format!("{}{path}", self.url)).call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        let answer =
+            ureq::get(format!("{}{path}", self.url)).call().unwrap_or_else(|error| panic!("{path}: {error}"));
         answer.into_body().into_reader().read_to_end(&mut bytes).unwrap();
         bytes
     }
