@@ -51,24 +51,19 @@ impl Connection {
         self.tcp()?.peer_addr().ok()
     }
 
-    /// Whether the other side has neither closed nor sent anything since its last answer. Asks the kernel, since
-    /// the runtime may not have noticed yet.
+    /// Whether the other side has neither closed nor sent anything since its last answer.
     pub(crate) fn is_idle_and_open(&mut self) -> bool {
-        if let Connection::Tls(stream) = self {
-            let (_, session) = stream.get_mut();
-            match session.process_new_packets() {
-                Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
-                _ => return false,
-            }
-        }
-        if let Some(tcp) = self.tcp() {
-            let mut byte = [MaybeUninit::uninit()];
-            let peeked = socket2::SockRef::from(tcp).peek(&mut byte);
-            return matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        }
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        // For TLS this also takes in what is no answer, such as session tickets.
+        if Pin::new(&mut *self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_ready() {
+            return false;
+        }
+        // The kernel may know more than the runtime has noticed yet.
+        self.tcp().is_none_or(|tcp| {
+            let peeked = socket2::SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
+            matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        })
     }
 }
 

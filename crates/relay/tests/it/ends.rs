@@ -255,6 +255,16 @@ async fn no_answer_is_502() {
 }
 
 #[tokio::test]
+async fn an_answer_of_our_own_to_head_has_no_body() {
+    let rig = Rig::new().await;
+    let mut client = rig.client_sends(b"HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+    drop(rig.upstream().await);
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 502 ") && head.contains("Content-Length: "), "{head}");
+    client.expect_end().await;
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_502_and_the_client_may_stay() {
     let url = {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

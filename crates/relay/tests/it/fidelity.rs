@@ -236,6 +236,17 @@ async fn http10_stays_http10_and_its_connections_are_not_used_again() {
 }
 
 #[tokio::test]
+async fn http10_clients_get_no_interim_responses() {
+    let rig = Rig::new().await;
+    let mut client = rig.client_sends(b"GET / HTTP/1.0\r\n\r\n").await;
+    let mut upstream = rig.upstream().await;
+    upstream.head().await;
+    upstream.send(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nabc").await;
+    drop(upstream);
+    assert_eq!(client.rest().await, b"HTTP/1.1 200 OK\r\n\r\nabc");
+}
+
+#[tokio::test]
 async fn a_frame_is_everything_of_one_read() {
     let mut rig = Rig::new().await;
     let mut client = rig.client_sends(GET).await;

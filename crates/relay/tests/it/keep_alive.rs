@@ -49,6 +49,20 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn a_long_pipeline_is_read_as_it_is_answered() {
+    const REQUESTS: usize = 500;
+    let settings = relay::Settings { head_bytes: 1024, ..relay::Settings::default() };
+    let rig = Rig::with(Plan { settings, ..Plan::default() }).await;
+    let mut client = rig.client_sends(&GET.repeat(REQUESTS)).await;
+    let mut upstream = rig.upstream().await;
+    for _ in 0..REQUESTS {
+        upstream.expect(GET).await;
+        upstream.send(OK).await;
+    }
+    client.expect(OK.repeat(REQUESTS)).await;
+}
+
+#[tokio::test]
 async fn the_end_of_a_pipelining_client_belongs_to_its_last_request() {
     let rig = Rig::new().await;
     let mut client = rig.client_sends(&[GET, GET].concat()).await;
