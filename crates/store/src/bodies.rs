@@ -1,183 +1,178 @@
-//! Bodies as compressed pieces, frame times as compact deltas.
+//! Bodies as compressed pieces, numbered from 0.
 //!
-//! A body is appended to in any split and restored byte for byte. What has not filled a piece waits in memory, so memory stays flat
-//! however long the body is.
+//! A body is appended to in any split and restored byte for byte. Only the piece that is not full stays in memory, so memory is flat
+//! however long the body is; it stays there until its batch is committed, so that a batch the disk refused can be written again.
 
 use crate::error::Error;
-use crate::query::{Body, BodyInfo, BodySummary, Frame, Side};
+use crate::query::{BodySummary, Side};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Bytes of a piece before compression.
-const PIECE: usize = 1 << 20;
+pub(crate) const PIECE: usize = 1 << 20;
 
 /// Fast, and good enough for what the next format will keep once anyway.
 const LEVEL: i32 = 3;
 
-/// No piece expands beyond this: what claims to is damaged.
-const PIECE_LIMIT: usize = 2 * PIECE;
-
-/// A body that is being appended to.
+/// A body that is being appended to, or waits for its commit.
+#[derive(Debug)]
 pub(crate) struct BodyWriter {
-    seq: i64,
     side: Side,
-    waiting: Vec<u8>,
-    pieces: i64,
+    tail: Vec<u8>,
+    number: i64,
     length: u64,
     hasher: blake3::Hasher,
+    finished: Option<BodySummary>,
+    /// The tail has bytes that the database has not.
+    dirty: bool,
+    /// The summary is not in the database.
+    unsigned: bool,
+    /// A full piece is in the open batch only.
+    at_stake: bool,
+    /// A full piece was lost: what follows is only counted.
+    broken: bool,
 }
 
 impl BodyWriter {
-    pub(crate) fn new(seq: i64, side: Side) -> BodyWriter {
-        BodyWriter { seq, side, waiting: Vec::new(), pieces: 0, length: 0, hasher: blake3::Hasher::new() }
-    }
-
-    pub(crate) fn append(&mut self, connection: &Connection, mut bytes: &[u8]) -> Result<(), Error> {
-        self.hasher.update(bytes);
-        self.length += bytes.len() as u64;
-        while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.waiting.len()));
-            self.waiting.extend_from_slice(now);
-            bytes = later;
-            if self.waiting.len() == PIECE {
-                self.write(connection)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what waits as a piece of its own.
-    pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Error> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        // The number is taken even if the write fails: the gap then shows that a piece is missing.
-        let number = self.pieces;
-        self.pieces += 1;
-        let waiting = std::mem::take(&mut self.waiting);
-        let compressed = zstd::bulk::compress(&waiting, LEVEL)?;
-        connection
-            .prepare_cached("INSERT INTO piece (exchange, side, number, bytes) VALUES (?, ?, ?, ?)")?
-            .execute(params![self.seq, self.side.number(), number, compressed])?;
-        Ok(())
-    }
-
-    pub(crate) fn finish(mut self, connection: &Connection) -> Result<BodySummary, Error> {
-        let written = self.write(connection);
-        let summary = BodySummary { len: self.length, hash: *self.hasher.finalize().as_bytes() };
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO body (exchange, side, length, hash) VALUES (?, ?, ?, ?)")?
-            .execute(params![self.seq, self.side.number(), self.length.cast_signed(), summary.hash])?;
-        written.map(|()| summary)
-    }
-}
-
-/// Frame times that are being appended to.
-#[derive(Default)]
-pub(crate) struct FrameWriter {
-    waiting: Vec<u8>,
-    last_us: u64,
-    written: i64,
-}
-
-impl FrameWriter {
-    pub(crate) fn append(&mut self, frames: &[Frame]) {
-        for frame in frames {
-            put_varint(&mut self.waiting, u64::from(frame.len));
-            put_varint(&mut self.waiting, frame.at_us.saturating_sub(self.last_us));
-            self.last_us = self.last_us.max(frame.at_us);
+    pub(crate) fn new(side: Side) -> BodyWriter {
+        BodyWriter {
+            side,
+            tail: Vec::new(),
+            number: 0,
+            length: 0,
+            hasher: blake3::Hasher::new(),
+            finished: None,
+            dirty: false,
+            unsigned: false,
+            at_stake: false,
+            broken: false,
         }
     }
 
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
+    /// Whether it has what the database has not.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Whether a part of it could not be kept.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.tail.len()
+    }
+
+    /// Takes what fits into the piece from `bytes`. Returns whether it is full: then [`BodyWriter::write_full`] comes next.
+    pub(crate) fn fill(&mut self, bytes: &mut &[u8]) -> bool {
+        let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.tail.len()));
+        self.hasher.update(now);
+        self.length += now.len() as u64;
+        *bytes = later;
+        if self.broken {
+            return false;
+        }
+        self.tail.extend_from_slice(now);
+        self.dirty |= !now.is_empty();
+        self.tail.len() == PIECE
+    }
+
+    /// Writes the full piece and begins the next. If that fails, the body ends here: what follows is only counted.
+    pub(crate) fn write_full(
+        &mut self,
+        connection: &Connection,
+        seq: Result<i64, Error>,
+    ) -> Result<(), Error> {
+        let written = seq.and_then(|seq| self.write(connection, seq));
+        self.tail.clear();
+        self.dirty = false;
+        self.number += 1;
+        self.at_stake = true;
+        self.broken |= written.is_err();
+        written
+    }
+
+    /// Writes what the database has not: the piece that is not full, over its shorter self, and of a finished body the summary.
     pub(crate) fn write(&mut self, connection: &Connection, seq: i64) -> Result<(), Error> {
-        if self.waiting.is_empty() {
-            return Ok(());
+        if self.dirty && !self.broken {
+            let compressed = zstd::bulk::compress(&self.tail, LEVEL)?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO piece (exchange, side, number, bytes) VALUES (?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+                )?
+                .execute(params![seq, self.side.number(), self.number, compressed])?;
+            self.dirty = false;
         }
-        let number = self.written;
-        self.written += 1;
-        let deltas = std::mem::take(&mut self.waiting);
-        connection
-            .prepare_cached("INSERT INTO frames (exchange, number, deltas) VALUES (?, ?, ?)")?
-            .execute(params![seq, number, deltas])?;
+        if let (true, Some(summary)) = (self.unsigned, self.finished) {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO body (exchange, side, length, hash) VALUES (?, ?, ?, ?)",
+                )?
+                .execute(params![seq, self.side.number(), summary.len.cast_signed(), summary.hash])?;
+            self.unsigned = false;
+        }
         Ok(())
     }
-}
 
-pub(crate) fn read_frames(connection: &Connection, seq: i64) -> Result<Vec<Frame>, Error> {
-    let mut statement =
-        connection.prepare_cached("SELECT deltas FROM frames WHERE exchange = ? ORDER BY number")?;
-    let mut rows = statement.query([seq])?;
-    let mut frames = Vec::new();
-    let mut at_us = 0_u64;
-    while let Some(row) = rows.next()? {
-        let mut deltas = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-        while !deltas.is_empty() {
-            let pair = take_varint(&mut deltas).zip(take_varint(&mut deltas));
-            let (len, delta) = pair.ok_or_else(|| Error::Damaged("frame times end early".to_owned()))?;
-            at_us = at_us.saturating_add(delta);
-            frames.push(Frame { len: u32::try_from(len).unwrap_or(u32::MAX), at_us });
+    /// No more will come.
+    pub(crate) fn finish(&mut self) -> BodySummary {
+        let summary = self
+            .finished
+            .unwrap_or_else(|| BodySummary { len: self.length, hash: *self.hasher.finalize().as_bytes() });
+        self.unsigned |= self.finished.replace(summary).is_none();
+        summary
+    }
+
+    /// The open batch is safe.
+    pub(crate) fn committed(&mut self) {
+        self.at_stake = false;
+        if self.finished.is_some() && !self.dirty && !self.unsigned {
+            self.tail = Vec::new();
         }
     }
-    Ok(frames)
+
+    /// The open batch is gone; what is still in memory is to be written again.
+    pub(crate) fn rolled_back(&mut self) {
+        self.broken |= std::mem::take(&mut self.at_stake);
+        self.dirty = !self.tail.is_empty();
+        self.unsigned = self.finished.is_some();
+    }
+
+    /// Gives up what is still in memory.
+    pub(crate) fn give_up(&mut self) {
+        self.broken |= self.dirty;
+        self.dirty = false;
+        self.tail = Vec::new();
+    }
 }
 
-/// Reads a body piece by piece into `sink`; `None` if nothing of it is stored.
-pub(crate) fn read(
+/// The length of a finished body.
+pub(crate) fn length(connection: &Connection, seq: i64, side: Side) -> Result<Option<u64>, Error> {
+    let length = connection
+        .prepare_cached("SELECT length FROM body WHERE exchange = ? AND side = ?")?
+        .query_row(params![seq, side.number()], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(length.map(i64::cast_unsigned))
+}
+
+/// The bytes of one piece.
+pub(crate) fn piece(
     connection: &Connection,
     seq: i64,
     side: Side,
-    sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-) -> Result<Option<BodyInfo>, Error> {
-    let finished: Option<i64> = connection
-        .prepare_cached("SELECT length FROM body WHERE exchange = ? AND side = ?")?
-        .query_row(params![seq, side.number()], |row| row.get(0))
-        .optional()?;
+    number: i64,
+) -> Result<Option<Vec<u8>>, Error> {
     let mut statement = connection
-        .prepare_cached("SELECT number, bytes FROM piece WHERE exchange = ? AND side = ? ORDER BY number")?;
-    let mut rows = statement.query(params![seq, side.number()])?;
-    let mut info = BodyInfo { len: 0, complete: false };
-    let mut expected = 0;
-    while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(0)? != expected {
-            // A piece was lost: what follows is not what came next.
-            return Ok(Some(info));
-        }
-        expected += 1;
-        let stored = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        let piece = zstd::bulk::decompress(stored, PIECE_LIMIT)
-            .map_err(|error| Error::Damaged(format!("piece {} of a body: {error}", expected - 1)))?;
-        info.len += piece.len() as u64;
-        sink(&piece)?;
-    }
-    info.complete = finished.is_some_and(|length| length.cast_unsigned() == info.len);
-    Ok((expected > 0 || finished.is_some()).then_some(info))
-}
-
-pub(crate) fn read_whole(connection: &Connection, seq: i64, side: Side) -> Result<Option<Body>, Error> {
-    let mut bytes = Vec::new();
-    let info = read(connection, seq, side, &mut |piece| {
-        bytes.extend_from_slice(piece);
-        Ok(())
-    })?;
-    Ok(info.map(|info| Body { bytes, complete: info.complete }))
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+        .prepare_cached("SELECT bytes FROM piece WHERE exchange = ? AND side = ? AND number = ?")?;
+    let mut rows = statement.query(params![seq, side.number(), number])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let stored = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+    // No piece is longer: what claims to be is damaged.
+    let bytes = zstd::bulk::decompress(stored, PIECE)
+        .map_err(|error| Error::Damaged(format!("piece {number} of the {} body: {error}", side.as_str())))?;
+    Ok(Some(bytes))
 }

@@ -12,6 +12,9 @@ pub enum Error {
     /// What is stored cannot be read back.
     #[error("the stored record is damaged: {0}")]
     Damaged(String),
+    /// A call that the writer's contract does not allow. Nothing was changed.
+    #[error("the recorder sent {0}: this is a mistake in the program")]
+    Misuse(&'static str),
     /// Whoever the bytes were read for would not take them.
     #[error("{0}")]
     Sink(#[from] std::io::Error),
@@ -39,6 +42,12 @@ pub enum OpenError {
     /// Another process records into the folder.
     #[error("another anthropic-proxy records into {}\nhint: open its page, join it with `anthropic-proxy run`, or choose another folder with DATA_DIR", .folder.display())]
     Locked {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is nothing to read.
+    #[error("there is no database in {}\nhint: start anthropic-proxy once, or name its folder with DATA_DIR", .folder.display())]
+    Missing {
         /// The folder.
         folder: PathBuf,
     },

@@ -6,19 +6,29 @@
 //! - `error`: what can go wrong, with what to do
 //! - `store`: the readers; cheap to clone, never blocked by the writer
 //! - `writer`: the one writer, in batches
-//! - `bodies`: bodies as pieces, frame times as deltas
+//! - `open`: the folder, its lock, the settings, and what stands in the way
+//! - `select`: questions over many rows
+//! - `row`, `underway`: an exchange as rows; what the writer still holds of it
+//! - `bodies`, `frames`: bodies as pieces, frame times as deltas
 //! - `schema`: tables and migrations
 //!
-//! Bodies lie in tables of their own, compressed; a list never touches them.
+//! # Invariants
+//! - Readers never wait for the writer, nor the writer for readers: no read transaction lives longer than one call into SQLite.
+//! - Bodies lie in tables of their own, compressed; a list never touches them.
+//! - What a full disk refused is kept in memory and written later, or the record says what is missing.
 
 mod bodies;
 mod error;
 mod exchange;
+mod frames;
 mod location;
+mod open;
 mod query;
 mod row;
 mod schema;
+mod select;
 mod store;
+mod underway;
 mod writer;
 
 pub use error::{Error, OpenError};

@@ -70,6 +70,13 @@ pub enum Side {
 }
 
 impl Side {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Side::Request => "request",
+            Side::Response => "response",
+        }
+    }
+
     pub(crate) fn number(self) -> i64 {
         match self {
             Side::Request => 0,

@@ -2,9 +2,16 @@
 
 use rusqlite::Connection;
 
+/// Marks a file as ours, so that no other program's database is written into ("aprx").
+pub(crate) const APPLICATION: i64 = 0x6170_7278;
+
 /// Each step brings a database from its index to the next; `user_version` says how many were taken. Never change a step that was
 /// released: add one.
+///
+/// `exchange` holds only what is filtered, sorted and summed, a hundred bytes a row, so that figures over all rows read little.
+/// Whatever else an exchange is lies in `record`.
 const STEPS: [&str; 1] = ["
+    PRAGMA application_id = 0x61707278;
     CREATE TABLE exchange (
         seq INTEGER PRIMARY KEY,
         id BLOB NOT NULL UNIQUE,
@@ -14,14 +21,13 @@ const STEPS: [&str; 1] = ["
         served_model TEXT,
         end_us INTEGER,
         input INTEGER, output INTEGER, cache_read INTEGER, cache_creation INTEGER,
-        bytes INTEGER NOT NULL,
-        record TEXT NOT NULL                -- the exchange without its headers, as JSON
+        bytes INTEGER NOT NULL
     );
-    CREATE INDEX exchange_by_time ON exchange (started_us, seq);
-    CREATE INDEX exchange_by_status ON exchange (status, started_us);
-    CREATE INDEX exchange_by_model ON exchange (model, started_us);
-    CREATE TABLE head (
+    CREATE INDEX exchange_by_time ON exchange (started_us);
+    CREATE INDEX exchange_pending ON exchange (seq) WHERE status = 0;
+    CREATE TABLE record (
         exchange INTEGER PRIMARY KEY REFERENCES exchange ON DELETE CASCADE,
+        record TEXT NOT NULL,               -- the exchange without its headers, as JSON
         headers TEXT NOT NULL               -- the four header lists, as JSON
     );
     CREATE TABLE body (
@@ -35,30 +41,49 @@ const STEPS: [&str; 1] = ["
         exchange INTEGER NOT NULL REFERENCES exchange ON DELETE CASCADE,
         side INTEGER NOT NULL,
         number INTEGER NOT NULL,            -- from 0, without a gap
-        bytes BLOB NOT NULL                 -- zstd
+        bytes BLOB NOT NULL,                -- zstd
+        UNIQUE (exchange, side, number)
     );
-    CREATE UNIQUE INDEX piece_in_order ON piece (exchange, side, number);
     CREATE TABLE frames (
         exchange INTEGER NOT NULL REFERENCES exchange ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        deltas BLOB NOT NULL,               -- varints: length, microseconds since the one before
-        PRIMARY KEY (exchange, number)
-    ) WITHOUT ROWID;
+        number INTEGER NOT NULL,            -- from 0, without a gap
+        deltas BLOB NOT NULL,               -- varints: length, microseconds since the frame before
+        UNIQUE (exchange, number)
+    );
     CREATE TABLE model (name TEXT PRIMARY KEY) WITHOUT ROWID;
 "];
 
 /// The format this program writes.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;
 
-/// The format of a database; 0 for a new one.
-pub(crate) fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+/// What a file says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Nothing is in it yet.
+    New,
+    /// Ours, after so many steps.
+    Ours(i64),
+    /// Another program's.
+    Foreign,
 }
 
-/// Takes the steps that are missing.
-pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let found = usize::try_from(version(connection)?).unwrap_or(0);
-    for (number, step) in STEPS.iter().enumerate().skip(found) {
+/// Whose database it is.
+pub(crate) fn format(connection: &Connection) -> rusqlite::Result<Format> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let version = number("PRAGMA user_version")?;
+    let application = number("PRAGMA application_id")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    Ok(match (application, version, tables) {
+        (APPLICATION, _, _) => Format::Ours(version),
+        (0, 0, 0) => Format::New,
+        _ => Format::Foreign,
+    })
+}
+
+/// Takes the steps that are missing. A step that fails leaves the file as it was before that step.
+pub(crate) fn migrate(connection: &mut Connection, taken: i64) -> rusqlite::Result<()> {
+    let taken = usize::try_from(taken).unwrap_or(0);
+    for (number, step) in STEPS.iter().enumerate().skip(taken) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", number as i64 + 1)?;

@@ -1,211 +1,287 @@
 //! The one writer. What is written becomes readable with [`Writer::commit`]; one commit for many exchanges makes it cheap.
 //!
-//! A refused write (a full disk) leaves the writer usable: what the database took back is gone, bodies show the gap, and the next
-//! write is tried like the first.
+//! A refused write (a full disk) leaves the writer usable. The open batch may be gone from the database then, but not from memory:
+//! each later [`Writer::commit`] writes it again until the disk takes it. Only full pieces of bodies (1 MiB) are not kept for that;
+//! an exchange that lost one, or that waits beyond the limits below, is recorded as incomplete.
 
-use crate::bodies::{BodyWriter, FrameWriter};
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::query::{BodySummary, Frame, Side};
 use crate::row;
-use crate::store::{Shared, lock, pending};
-use rusqlite::{Connection, params};
-use std::collections::{HashMap, HashSet};
+use crate::store::{Shared, lock};
+use crate::underway::Underway;
+use rusqlite::Connection;
+use std::collections::HashMap;
 use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// A crash loses no more than this of a running body.
+const UNSAFE: Duration = Duration::from_secs(1);
+
+/// Ended exchanges that wait for a disk that refuses; later ones are given up.
+const WAITING: usize = 10_000;
+
+/// Bytes of their bodies that wait; later ones are given up, their exchanges not.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// The one writer of a store.
 pub struct Writer {
     connection: Shared,
-    open: HashMap<Uuid, Open>,
-    models: HashSet<String>,
+    held: Held,
     /// Held as long as we write: one process a folder.
     _lock: Option<File>,
 }
 
-/// An exchange that has not ended.
-struct Open {
-    seq: i64,
-    bodies: [Option<BodyWriter>; 2],
-    frames: FrameWriter,
-}
-
-impl Open {
-    fn body(&mut self, side: Side) -> &mut Option<BodyWriter> {
-        match side {
-            Side::Request => &mut self.bodies[0],
-            Side::Response => &mut self.bodies[1],
-        }
-    }
+/// What is in memory.
+#[derive(Default)]
+struct Held {
+    running: HashMap<Uuid, Underway>,
+    /// Ended, but not committed yet.
+    ended: HashMap<Uuid, Underway>,
+    /// A batch was lost: all of this has to be written again.
+    again: bool,
 }
 
 impl Writer {
     pub(crate) fn new(connection: Shared, lock: Option<File>) -> Writer {
-        Writer { connection, open: HashMap::new(), models: HashSet::new(), _lock: lock }
+        Writer { connection, held: Held::default(), _lock: lock }
     }
 
-    /// Writes an exchange, new or known, into the open batch. Its bodies are untouched. Once it has an outcome, what was appended
-    /// to it is written too, and nothing more may be appended.
+    /// Writes an exchange, new or known, into the open batch. Once it has an outcome, what was appended to it is written too and its
+    /// bodies are finished; it must not be saved without an outcome, or be appended to, after that.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database refuses. It is kept in memory and tried again with each commit.
     pub fn save(&mut self, exchange: &Exchange) -> Result<(), Error> {
-        let shared = self.connection.clone();
-        let connection = lock(&shared);
-        begin(&connection)?;
-        let seq = upsert(&connection, exchange)?;
-        for model in [&exchange.model, &exchange.served_model].into_iter().flatten() {
-            if !self.models.contains(model) {
-                connection
-                    .prepare_cached("INSERT OR IGNORE INTO model (name) VALUES (?)")?
-                    .execute([model])?;
-                self.models.insert(model.clone());
+        let id = exchange.id;
+        let known = self.held.running.remove(&id).or_else(|| self.held.ended.remove(&id));
+        let mut underway = known.unwrap_or_else(|| Underway::new(exchange.clone()));
+        underway.update(exchange);
+        let has_ended = exchange.outcome.is_some();
+        let place = if has_ended { &mut self.held.ended } else { &mut self.held.running };
+        place.insert(id, underway);
+        self.write(|held, connection| {
+            if has_ended {
+                held.ended.get_mut(&id).map_or(Ok(()), |underway| underway.write(connection))
+            } else {
+                held.running.get_mut(&id).map_or(Ok(()), |underway| underway.row(connection).map(|_| ()))
             }
-        }
-        if exchange.outcome.is_none() {
-            let open = self.open.entry(exchange.id).or_insert_with(|| Open {
-                seq,
-                bodies: [None, None],
-                frames: FrameWriter::default(),
-            });
-            open.seq = seq;
-        } else if let Some(mut open) = self.open.remove(&exchange.id) {
-            open.frames.write(&connection, seq)?;
-            for body in open.bodies.into_iter().flatten() {
-                body.finish(&connection)?;
-            }
-        }
-        Ok(())
+        })
     }
 
-    /// Appends to a body of an exchange that was saved and has not ended.
+    /// Appends to a body of an exchange that was saved and has not ended. It waits in memory, up to 1 MiB a body.
     ///
     /// # Errors
-    /// When the exchange is not known, or the database refuses; the body then ends where it was.
-    pub fn append_body(&mut self, id: Uuid, side: Side, bytes: &[u8]) -> Result<(), Error> {
-        let shared = self.connection.clone();
-        let connection = lock(&shared);
-        begin(&connection)?;
-        let open = self.open.get_mut(&id).ok_or_else(unknown)?;
-        let seq = open.seq;
-        open.body(side).get_or_insert_with(|| BodyWriter::new(seq, side)).append(&connection, bytes)
+    /// When the exchange is not known, or the database refuses a full piece: the body then ends where it was, and what is appended
+    /// later is only counted.
+    pub fn append_body(&mut self, id: Uuid, side: Side, mut bytes: &[u8]) -> Result<(), Error> {
+        loop {
+            let body = self.held.running(id)?.body(side);
+            if body.is_finished() {
+                return Err(Error::Misuse("bytes for a body that was finished"));
+            }
+            if body.fill(&mut bytes) {
+                self.write(|held, connection| {
+                    let underway = held.running(id)?;
+                    let seq = underway.row(connection);
+                    underway.body(side).write_full(connection, seq)
+                })?;
+            } else if bytes.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
-    /// Appends frame times of the answer.
+    /// Appends frame times of the answer. They wait in memory, up to 64 KiB an exchange.
     ///
     /// # Errors
-    /// When the exchange is not known.
-    pub fn append_frames(&mut self, id: Uuid, frames: &[Frame]) -> Result<(), Error> {
-        self.open.get_mut(&id).ok_or_else(unknown)?.frames.append(frames);
+    /// When the exchange is not known, or the database refuses: the frames then end where they were.
+    pub fn append_frames(&mut self, id: Uuid, mut frames: &[Frame]) -> Result<(), Error> {
+        while self.held.running(id)?.frames.fill(&mut frames) {
+            self.write(|held, connection| {
+                let underway = held.running(id)?;
+                let seq = underway.row(connection);
+                underway.frames.write_full(connection, seq)
+            })?;
+        }
         Ok(())
     }
 
     /// Ends a body: what waits is written, its length and hash are noted. A body that nothing was appended to is empty.
     ///
     /// # Errors
-    /// When the exchange is not known, or the database refuses.
+    /// When the exchange is not known, or the database refuses. What waits is kept and tried again with each commit.
     pub fn finish_body(&mut self, id: Uuid, side: Side) -> Result<BodySummary, Error> {
-        let shared = self.connection.clone();
-        let connection = lock(&shared);
-        begin(&connection)?;
-        let open = self.open.get_mut(&id).ok_or_else(unknown)?;
-        let body = open.body(side).take().unwrap_or_else(|| BodyWriter::new(open.seq, side));
-        body.finish(&connection)
+        let summary = self.held.running(id)?.body(side).finish();
+        self.write(|held, connection| {
+            let underway = held.running(id)?;
+            let seq = underway.row(connection)?;
+            underway.body(side).write(connection, seq)
+        })?;
+        Ok(summary)
     }
 
     /// Makes what was appended so far readable after the next commit.
     ///
     /// # Errors
-    /// When the database refuses. An exchange that is not known is none.
+    /// When the database refuses. An exchange that is not known, or has ended, is none.
     pub fn flush(&mut self, id: Uuid) -> Result<(), Error> {
-        let shared = self.connection.clone();
-        let connection = lock(&shared);
-        let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
-        begin(&connection)?;
-        open.frames.write(&connection, open.seq)?;
-        for body in open.bodies.iter_mut().flatten() {
-            body.write(&connection)?;
-        }
-        Ok(())
-    }
-
-    /// Ends the batch: all of it becomes readable, and survives the process.
-    ///
-    /// # Errors
-    /// When the database refuses; then the whole batch is gone.
-    pub fn commit(&mut self) -> Result<(), Error> {
-        let connection = lock(&self.connection);
-        if connection.is_autocommit() {
+        if !self.held.running.contains_key(&id) {
             return Ok(());
         }
-        if let Err(error) = connection.execute_batch("COMMIT") {
-            if !connection.is_autocommit() {
-                connection.execute_batch("ROLLBACK")?;
-            }
-            self.models.clear();
-            return Err(error.into());
-        }
-        Ok(())
+        self.write(|held, connection| held.running(id)?.write(connection))
     }
 
-    /// Tidies up while nothing is to be done: the log goes into the database, and free pages back to the disk.
+    /// Ends the batch: all of it becomes readable, and survives the process. What runs is handed over at least once a second.
+    ///
+    /// # Errors
+    /// When the database refuses. The batch is kept in memory and tried again with the next commit.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        let pending = self.held.again
+            || !lock(&self.connection).is_autocommit()
+            || self.held.running.values().any(|underway| underway.is_due(UNSAFE));
+        if pending { self.end_batch(UNSAFE) } else { Ok(()) }
+    }
+
+    /// Tidies up while nothing is to be done: commits, brings the log into the database, and gives free pages back to the disk.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn idle(&mut self) -> Result<(), Error> {
-        let connection = lock(&self.connection);
-        tidy(&connection)
+        self.end_batch(Duration::ZERO)?;
+        tidy(&lock(&self.connection))
     }
 
-    /// Deletes every exchange that has ended, and gives the space back.
+    /// Deletes every exchange that has ended, and gives the space back. What runs is kept.
     ///
     /// # Errors
     /// When the database refuses; then all is as before.
     pub fn clear(&mut self) -> Result<(), Error> {
-        self.commit()?;
-        self.models.clear();
+        // On a full disk this is the way to get room: what waits to be written is about to be deleted.
+        match self.commit() {
+            Err(error) if !error.is_full() => return Err(error),
+            _ => self.held.ended.clear(),
+        }
         let connection = lock(&self.connection);
-        connection
-            .execute_batch(
-                "BEGIN IMMEDIATE;
+        let deleted = connection.execute_batch(
+            "BEGIN IMMEDIATE;
              DELETE FROM exchange WHERE status <> 0;
              DELETE FROM model;
              INSERT OR IGNORE INTO model SELECT model FROM exchange WHERE model IS NOT NULL;
+             INSERT OR IGNORE INTO model SELECT served_model FROM exchange WHERE served_model IS NOT NULL;
              COMMIT;",
-            )
-            .inspect_err(|_| {
-                if !connection.is_autocommit() {
-                    // The first error is the one to tell.
-                    let _ = connection.execute_batch("ROLLBACK");
-                }
-            })?;
+        );
+        if deleted.is_err() {
+            roll_back(&connection);
+        }
+        deleted?;
         tidy(&connection)
     }
 
     /// What ran when an earlier process died will never end by itself.
     pub(crate) fn mark_interrupted(&mut self) -> Result<(), Error> {
-        let left = pending(&lock(&self.connection))?;
+        let left = row::pending(&lock(&self.connection))?;
         for mut exchange in left {
             let why = "the proxy ended before this exchange did";
             exchange.outcome = Some(Outcome::Interrupted);
             exchange.capture = Capture { complete: false, reason: Some(why.to_owned()) };
-            exchange.error =
-                Some(Failure { kind: Outcome::Interrupted.as_str().to_owned(), message: why.to_owned() });
+            let kind = Outcome::Interrupted.as_str().to_owned();
+            exchange.error = Some(Failure { kind, message: why.to_owned() });
             self.save(&exchange)?;
         }
         self.commit()
+    }
+
+    /// Does work within the open batch, and notices when the database has taken the batch back.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Held, &Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let shared = Arc::clone(&self.connection);
+        let connection = lock(&shared);
+        let result = begin(&connection).and_then(|()| work(&mut self.held, &connection));
+        if result.is_err() {
+            self.held.again = true;
+            if connection.is_autocommit() {
+                self.held.rolled_back();
+            }
+        }
+        result
+    }
+
+    /// Writes what a lost batch left and what has waited for `age`, and commits.
+    fn end_batch(&mut self, age: Duration) -> Result<(), Error> {
+        let written = self.write(|held, connection| {
+            held.catch_up(connection, age)?;
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(())
+        });
+        if written.is_ok() {
+            self.held.committed();
+        } else {
+            let connection = lock(&self.connection);
+            if !connection.is_autocommit() {
+                roll_back(&connection);
+                self.held.rolled_back();
+            }
+        }
+        written
+    }
+}
+
+impl Held {
+    fn running(&mut self, id: Uuid) -> Result<&mut Underway, Error> {
+        self.running.get_mut(&id).ok_or(Error::Misuse("bytes for an exchange that is not running"))
+    }
+
+    fn catch_up(&mut self, connection: &Connection, age: Duration) -> Result<(), Error> {
+        if self.again {
+            for underway in self.ended.values_mut() {
+                underway.write(connection)?;
+            }
+        }
+        for underway in self.running.values_mut() {
+            if self.again || underway.is_due(age) {
+                underway.write(connection)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        self.again = false;
+        self.ended.clear();
+        self.running.values_mut().for_each(Underway::committed);
+    }
+
+    fn rolled_back(&mut self) {
+        self.again = true;
+        self.running.values_mut().chain(self.ended.values_mut()).for_each(Underway::rolled_back);
+        let mut bytes = 0;
+        let mut number = 0;
+        let before = self.ended.len();
+        self.ended.retain(|_, underway| {
+            number += 1;
+            bytes += underway.waiting();
+            if bytes > WAITING_BYTES {
+                bytes -= underway.waiting();
+                underway.give_up_bodies();
+            }
+            number <= WAITING
+        });
+        if self.ended.len() < before {
+            tracing::error!(exchanges = before - self.ended.len(), "given up: the disk takes nothing");
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Whoever needed to know has called it before.
+        // Whoever needs to know has committed before.
         let _ = self.commit();
     }
-}
-
-fn unknown() -> Error {
-    Error::Damaged("the exchange was not saved before its bodies".to_owned())
 }
 
 fn begin(connection: &Connection) -> Result<(), Error> {
@@ -215,47 +291,21 @@ fn begin(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn upsert(connection: &Connection, exchange: &Exchange) -> Result<i64, Error> {
-    let usage = &exchange.usage;
-    let signed = |number: Option<u64>| number.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
-    let seq = connection
-        .prepare_cached(
-            "INSERT INTO exchange (id, started_us, status, model, served_model, end_us, input, output, cache_read,
-                                   cache_creation, bytes, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-             ON CONFLICT (id) DO UPDATE SET
-                 status = ?3, model = ?4, served_model = ?5, end_us = ?6, input = ?7, output = ?8, cache_read = ?9,
-                 cache_creation = ?10, bytes = ?11, record = ?12
-             RETURNING seq",
-        )?
-        .query_row(
-            params![
-                exchange.id.as_bytes(),
-                exchange.started_us,
-                row::status_number(exchange.status()),
-                exchange.model,
-                exchange.served_model,
-                signed(exchange.timing.end_us),
-                signed(usage.input),
-                signed(usage.output),
-                signed(usage.cache_read),
-                signed(usage.cache_creation),
-                signed(Some(exchange.request_bytes + exchange.response_bytes)),
-                row::record_to_text(exchange)?,
-            ],
-            |row| row.get(0),
-        )?;
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO head (exchange, headers) VALUES (?, ?)")?
-        .execute(params![seq, row::headers_to_text(exchange)?])?;
-    Ok(seq)
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        // The error that led here is the one to tell.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
 }
 
+/// Never waits for a reader: what it holds up is done the next time.
 fn tidy(connection: &Connection) -> Result<(), Error> {
-    let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut vacuum = connection.prepare_cached("PRAGMA incremental_vacuum")?;
     let mut rows = vacuum.query([])?;
     while rows.next()?.is_some() {}
-    // Readers may hold it up; the next time will do.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(crate::open::PATIENCE)?;
+    checkpoint?;
     Ok(())
 }

@@ -1,0 +1,152 @@
+//! Opens the database: the folder, the lock, the settings; and says what stands in the way.
+
+use crate::error::OpenError;
+use crate::schema::{self, Format};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The database's name in its folder.
+const FILE: &str = "exchanges.db";
+
+/// The file whose lock says that somebody records into the folder. It stays; only the lock comes and goes.
+const LOCK: &str = "lock";
+
+/// How long a connection waits for another one.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Up to this size a database is checked whole when it is opened: it takes a fraction of a second.
+const CHECKED: u64 = 64 << 20;
+
+/// The writer's connection to a folder's database, the database's path, and the lock to hold on to.
+pub(crate) fn folder(folder: &Path) -> Result<(Connection, PathBuf, File), OpenError> {
+    let not_writable =
+        |error: io::Error| OpenError::NotWritable { folder: folder.to_owned(), why: error.to_string() };
+    make_folder(folder).map_err(not_writable)?;
+    let lock = private_file(&folder.join(LOCK)).map_err(not_writable)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { folder: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => return Err(not_writable(error)),
+    }
+    let path = folder.join(FILE);
+    private_file(&path).map_err(not_writable)?;
+    let mut connection = Connection::open(&path).map_err(|error| explain(&path, &error))?;
+    set_up(&mut connection, &path)?;
+    Ok((connection, path, lock))
+}
+
+/// The one connection to a database in memory.
+pub(crate) fn memory() -> Result<Connection, OpenError> {
+    let path = PathBuf::from(":memory:");
+    let mut connection = Connection::open_in_memory().map_err(|error| explain(&path, &error))?;
+    set_up(&mut connection, &path)?;
+    Ok(connection)
+}
+
+/// The path of a folder's database that exists and can be read.
+pub(crate) fn existing(folder: &Path) -> Result<PathBuf, OpenError> {
+    let path = folder.join(FILE);
+    if !path.is_file() {
+        return Err(OpenError::Missing { folder: folder.to_owned() });
+    }
+    let connection = reader(&path).map_err(|error| explain(&path, &error))?;
+    known(&connection, &path)?;
+    Ok(path)
+}
+
+/// A connection that only reads. No memory map: what goes wrong on a disk is then an error, not a signal that ends the proxy.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    connection.busy_timeout(PATIENCE).map_err(explain)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // A file takes `auto_vacuum` only before its first table.
+    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;").map_err(explain)?;
+    let taken = known(connection, path)?;
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = NORMAL;
+             PRAGMA journal_size_limit = 67108864;
+             PRAGMA cache_size = -16384;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA foreign_keys = ON;",
+        )
+        .map_err(explain)?;
+    schema::migrate(connection, taken).map_err(explain)?;
+    if fs::metadata(path).is_ok_and(|data| data.len() <= CHECKED) {
+        let verdict: String =
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(explain)?;
+        if verdict != "ok" {
+            return Err(OpenError::Damaged { file: path.to_owned(), why: verdict });
+        }
+    }
+    Ok(())
+}
+
+/// How many steps of the schema a database of ours has taken.
+fn known(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
+    match schema::format(connection).map_err(|error| explain(path, &error))? {
+        Format::New => Ok(0),
+        Format::Ours(found) if found > schema::VERSION => {
+            Err(OpenError::Newer { file: path.to_owned(), found, known: schema::VERSION })
+        }
+        Format::Ours(found) => Ok(found),
+        Format::Foreign => Err(OpenError::Damaged {
+            file: path.to_owned(),
+            why: "it is no database of anthropic-proxy".to_owned(),
+        }),
+    }
+}
+
+/// Whether the database is broken, or only out of reach.
+pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let folder = path.parent().unwrap_or(path).to_owned();
+    let why = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { folder },
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure,
+        ) => OpenError::NotWritable { folder, why },
+        _ => OpenError::Damaged { file: path.to_owned(), why },
+    }
+}
+
+/// What is recorded is nobody else's business on a machine that several people use.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}
+
+/// Makes the file if it is missing. The database's log takes over its mode.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
