@@ -35,3 +35,34 @@ impl Connect for LoopGuard {
         self.inner.describe()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::{TcpListener, TcpStream};
+
+    struct To(SocketAddr);
+
+    impl Connect for To {
+        fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
+            Box::pin(async { Ok(Connection::Tcp(TcpStream::connect(self.0).await.unwrap())) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_to_ourselves_is_refused_whatever_name_led_there() {
+        let own = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listening = vec![own.local_addr().unwrap()];
+        let port = listening[0].port();
+        for (target, allowed) in [
+            (format!("127.0.0.1:{port}"), false),
+            (format!("127.0.0.2:{port}"), false),
+            (other.local_addr().unwrap().to_string(), true),
+        ] {
+            let inner = Arc::new(To(target.parse().unwrap()));
+            let result = LoopGuard { inner, listening: listening.clone() }.connect().await;
+            assert_eq!(result.is_ok(), allowed, "{target}");
+        }
+    }
+}

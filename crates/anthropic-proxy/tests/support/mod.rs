@@ -60,19 +60,31 @@ impl Proxy {
 
     /// The same with further flags.
     pub fn with(upstream: &str, flags: &[&str]) -> Proxy {
+        Proxy::with_environment(upstream, flags, &[])
+    }
+
+    /// The same with further variables.
+    pub fn with_environment(upstream: &str, flags: &[&str], variables: &[(&str, &str)]) -> Proxy {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().join("data");
-        let mut proxy = Proxy::in_folder(upstream, &folder, flags);
+        let mut proxy = Proxy::spawn(upstream, &folder, flags, variables);
         proxy._temporary = Some(temporary);
         proxy
     }
 
     /// The same with this data folder.
     pub fn in_folder(upstream: &str, folder: &Path, flags: &[&str]) -> Proxy {
+        Proxy::spawn(upstream, folder, flags, &[])
+    }
+
+    fn spawn(upstream: &str, folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Proxy {
         let data = folder.to_str().unwrap();
-        let mut arguments = vec!["--port", "0", "--upstream-url", upstream, "--data-dir", data];
+        let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
+        let mut arguments = vec!["--upstream-url", upstream, "--data-dir", data];
+        arguments.extend(port);
         arguments.extend(flags);
-        let mut child = command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command(&arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         for _ in 0..4 {
@@ -131,8 +143,8 @@ impl Proxy {
     }
 
     /// Asks again and again, since what is waited for happens in another process.
-    pub fn wait<T>(&self, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-        wait(what, || ask())
+    pub fn wait<T>(&self, what: &str, ask: impl FnMut() -> Option<T>) -> T {
+        wait(what, ask)
     }
 
     #[cfg(unix)]
