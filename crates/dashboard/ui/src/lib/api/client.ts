@@ -1,0 +1,41 @@
+// The one way to the API: typed by the document, errors as thrown `ApiError`s with the server's own words.
+import createClient from 'openapi-fetch';
+import type { paths } from './schema';
+
+// `fetch` is looked up at each call, so that tests can replace it.
+export const api = createClient<paths>({
+  baseUrl: typeof location === 'undefined' ? '' : location.origin,
+  fetch: (request) => globalThis.fetch(request),
+});
+
+/** The server answered with an error, or not at all (`status` 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** The data of an answer; throws an `ApiError` for everything else. */
+export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
+  let settled: Answer<T>;
+  try {
+    settled = await answer;
+  } catch (problem) {
+    if (problem instanceof DOMException && problem.name === 'AbortError') throw problem;
+    throw new ApiError(0, problem instanceof Error ? problem.message : String(problem));
+  }
+  if (settled.data !== undefined) return settled.data;
+  const { status, statusText } = settled.response;
+  const said = (settled.error as { error?: unknown } | undefined)?.error;
+  throw new ApiError(status, typeof said === 'string' ? said : `${status} ${statusText}`.trim());
+}

@@ -1,0 +1,18 @@
+// The API's types, generated from openapi.json (`npm run api`).
+import type { components } from './api/schema';
+
+type Schemas = components['schemas'];
+
+export type RequestRow = Schemas['RequestRow'];
+export type RequestStatus = Schemas['RequestStatus'];
+export type RequestDetail = Schemas['RequestDetail'];
+export type RequestPart = Schemas['RequestPart'];
+export type ResponsePart = Schemas['ResponsePart'];
+export type BodyEncoding = Schemas['BodyEncoding'];
+export type Metrics = Schemas['Metrics'];
+export type StreamChunk = Schemas['StreamChunk'];
+export type MergedContent = Schemas['MergedContent'];
+export type ToolCall = Schemas['ToolCall'];
+export type Stats = Schemas['StatsAnswer'];
+export type Config = Schemas['ConfigAnswer'];
+export type LiveMessage = Schemas['LiveMessage'];
