@@ -71,9 +71,13 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let explain = |error: rusqlite::Error| explain(path, &error);
     connection.busy_timeout(PATIENCE).map_err(explain)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // A file takes `auto_vacuum` only before its first table.
-    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;").map_err(explain)?;
     let taken = known(connection, path)?;
+    if taken == 0 {
+        // A file takes this only before its first table.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;").map_err(explain)?;
+    } else {
+        check(connection, path)?;
+    }
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL;
@@ -84,15 +88,18 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
              PRAGMA foreign_keys = ON;",
         )
         .map_err(explain)?;
-    schema::migrate(connection, taken).map_err(explain)?;
-    if fs::metadata(path).is_ok_and(|data| data.len() <= CHECKED) {
-        let verdict: String =
-            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(explain)?;
-        if verdict != "ok" {
-            return Err(OpenError::Damaged { file: path.to_owned(), why: verdict });
-        }
+    schema::migrate(connection, taken).map_err(explain)
+}
+
+/// Looks for damage before anything is written.
+fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    if fs::metadata(path).is_ok_and(|data| data.len() > CHECKED) {
+        return Ok(());
     }
-    Ok(())
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| explain(path, &error))?;
+    if verdict == "ok" { Ok(()) } else { Err(OpenError::Damaged { file: path.to_owned(), why: verdict }) }
 }
 
 /// How many steps of the schema a database of ours has taken.

@@ -309,3 +309,6 @@ fn tidy(connection: &Connection) -> Result<(), Error> {
     checkpoint?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
