@@ -70,7 +70,7 @@ impl<'a> Conversation<'a> {
     /// The newest tool result's text, if the request carries one after the prompt.
     pub(crate) fn last_tool_result(&self) -> Option<String> {
         let messages = array(self.body, "messages").iter().skip(self.prompt_at);
-        let results =
+        let mut results =
             messages.flat_map(|message| array(message, "content")).filter(|b| b["type"] == "tool_result");
         results.next_back().map(|result| text_of(&result["content"]))
     }
