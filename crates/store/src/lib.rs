@@ -10,6 +10,7 @@
 //! - `select`: questions over many rows
 //! - `row`, `underway`: an exchange as rows; what the writer still holds of it
 //! - `bodies`, `frames`: bodies as pieces, frame times as deltas
+//! - `sweep`: gives back the space of what was deleted
 //! - `schema`: tables and migrations
 //!
 //! # Invariants
@@ -28,6 +29,7 @@ mod row;
 mod schema;
 mod select;
 mod store;
+mod sweep;
 mod underway;
 mod writer;
 

@@ -84,8 +84,7 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
              PRAGMA synchronous = NORMAL;
              PRAGMA journal_size_limit = 67108864;
              PRAGMA cache_size = -16384;
-             PRAGMA temp_store = MEMORY;
-             PRAGMA foreign_keys = ON;",
+             PRAGMA temp_store = MEMORY;",
         )
         .map_err(explain)?;
     schema::migrate(connection, taken).map_err(explain)

@@ -13,7 +13,7 @@ pub(crate) const APPLICATION: i64 = 0x6170_7278;
 const STEPS: [&str; 1] = ["
     PRAGMA application_id = 0x61707278;
     CREATE TABLE exchange (
-        seq INTEGER PRIMARY KEY,
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: see `deleted`
         id BLOB NOT NULL UNIQUE,
         started_us INTEGER NOT NULL,
         status INTEGER NOT NULL,            -- 0 pending, 1 success, 2 error
@@ -26,30 +26,31 @@ const STEPS: [&str; 1] = ["
     CREATE INDEX exchange_by_time ON exchange (started_us);
     CREATE INDEX exchange_pending ON exchange (seq) WHERE status = 0;
     CREATE TABLE record (
-        exchange INTEGER PRIMARY KEY REFERENCES exchange ON DELETE CASCADE,
+        exchange INTEGER PRIMARY KEY,
         record TEXT NOT NULL,               -- the exchange without its headers, as JSON
         headers TEXT NOT NULL               -- the four header lists, as JSON
     );
     CREATE TABLE body (
-        exchange INTEGER NOT NULL REFERENCES exchange ON DELETE CASCADE,
+        exchange INTEGER NOT NULL,
         side INTEGER NOT NULL,              -- 0 request, 1 response
         length INTEGER NOT NULL,
         hash BLOB NOT NULL,                 -- BLAKE3, taken as the bytes were appended
         PRIMARY KEY (exchange, side)
     ) WITHOUT ROWID;
     CREATE TABLE piece (
-        exchange INTEGER NOT NULL REFERENCES exchange ON DELETE CASCADE,
+        exchange INTEGER NOT NULL,
         side INTEGER NOT NULL,
         number INTEGER NOT NULL,            -- from 0, without a gap
         bytes BLOB NOT NULL,                -- zstd
         UNIQUE (exchange, side, number)
     );
     CREATE TABLE frames (
-        exchange INTEGER NOT NULL REFERENCES exchange ON DELETE CASCADE,
+        exchange INTEGER NOT NULL,
         number INTEGER NOT NULL,            -- from 0, without a gap
         deltas BLOB NOT NULL,               -- varints: length, microseconds since the frame before
         UNIQUE (exchange, number)
     );
+    CREATE TABLE deleted (exchange INTEGER PRIMARY KEY); -- what lies under it in other tables is to be removed
     CREATE TABLE model (name TEXT PRIMARY KEY) WITHOUT ROWID;
 "];
 

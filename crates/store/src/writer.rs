@@ -9,6 +9,7 @@ use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::query::{BodySummary, Frame, Side};
 use crate::row;
 use crate::store::{Shared, lock};
+use crate::sweep::{hide_ended, roll_back, sweep};
 use crate::underway::Underway;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -26,10 +27,18 @@ const WAITING: usize = 10_000;
 /// Bytes of their bodies that wait; later ones are given up, their exchanges not.
 const WAITING_BYTES: usize = 64 << 20;
 
+/// How long a commit may take to give space back.
+const ASIDE: Duration = Duration::from_millis(5);
+
+/// How long it may take when there is nothing else to do.
+const THOROUGH: Duration = Duration::from_secs(1);
+
 /// The one writer of a store.
 pub struct Writer {
     connection: Shared,
     held: Held,
+    /// Deleted exchanges may still take space.
+    unswept: bool,
     /// Held as long as we write: one process a folder.
     _lock: Option<File>,
 }
@@ -46,7 +55,7 @@ struct Held {
 
 impl Writer {
     pub(crate) fn new(connection: Shared, lock: Option<File>) -> Writer {
-        Writer { connection, held: Held::default(), _lock: lock }
+        Writer { connection, held: Held::default(), unswept: true, _lock: lock }
     }
 
     /// Writes an exchange, new or known, into the open batch. Once it has an outcome, what was appended to it is written too and its
@@ -134,7 +143,8 @@ impl Writer {
         self.write(|held, connection| held.running(id)?.write(connection))
     }
 
-    /// Ends the batch: all of it becomes readable, and survives the process. What runs is handed over at least once a second.
+    /// Ends the batch: all of it becomes readable, and survives the process. What runs is handed over at least once a second. Takes
+    /// some milliseconds more while the space of deleted exchanges is being given back.
     ///
     /// # Errors
     /// When the database refuses. The batch is kept in memory and tried again with the next commit.
@@ -142,19 +152,29 @@ impl Writer {
         let pending = self.held.again
             || !lock(&self.connection).is_autocommit()
             || self.held.running.values().any(|underway| underway.is_due(UNSAFE));
-        if pending { self.end_batch(UNSAFE) } else { Ok(()) }
+        if !pending {
+            return Ok(());
+        }
+        self.end_batch(UNSAFE)?;
+        if self.unswept {
+            // Nobody waits for this: what cannot be done now is done in `idle`, and told there.
+            self.unswept = !sweep(&lock(&self.connection), ASIDE).unwrap_or(false);
+        }
+        Ok(())
     }
 
-    /// Tidies up while nothing is to be done: commits, brings the log into the database, and gives free pages back to the disk.
+    /// Tidies up while nothing is to be done: commits, gives the space of deleted exchanges back to the disk (for at most a second),
+    /// and brings the log into the database.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn idle(&mut self) -> Result<(), Error> {
         self.end_batch(Duration::ZERO)?;
-        tidy(&lock(&self.connection))
+        self.tidy()
     }
 
-    /// Deletes every exchange that has ended, and gives the space back. What runs is kept.
+    /// Deletes every exchange that has ended. What runs is kept. The space of much data is given back little by little, by the commits
+    /// that follow and [`Writer::idle`].
     ///
     /// # Errors
     /// When the database refuses; then all is as before.
@@ -164,20 +184,19 @@ impl Writer {
             Err(error) if !error.is_full() => return Err(error),
             _ => self.held.ended.clear(),
         }
+        hide_ended(&lock(&self.connection))?;
+        self.tidy()
+    }
+
+    /// Never waits for a reader: what it holds up is done the next time.
+    fn tidy(&mut self) -> Result<(), Error> {
         let connection = lock(&self.connection);
-        let deleted = connection.execute_batch(
-            "BEGIN IMMEDIATE;
-             DELETE FROM exchange WHERE status <> 0;
-             DELETE FROM model;
-             INSERT OR IGNORE INTO model SELECT model FROM exchange WHERE model IS NOT NULL;
-             INSERT OR IGNORE INTO model SELECT served_model FROM exchange WHERE served_model IS NOT NULL;
-             COMMIT;",
-        );
-        if deleted.is_err() {
-            roll_back(&connection);
-        }
-        deleted?;
-        tidy(&connection)
+        self.unswept = true;
+        self.unswept = !sweep(&connection, THOROUGH)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        connection.busy_timeout(crate::open::PATIENCE)?;
+        Ok(checkpoint?)
     }
 
     /// What ran when an earlier process died will never end by itself.
@@ -288,25 +307,6 @@ fn begin(connection: &Connection) -> Result<(), Error> {
     if connection.is_autocommit() {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     }
-    Ok(())
-}
-
-fn roll_back(connection: &Connection) {
-    if !connection.is_autocommit() {
-        // The error that led here is the one to tell.
-        let _ = connection.execute_batch("ROLLBACK");
-    }
-}
-
-/// Never waits for a reader: what it holds up is done the next time.
-fn tidy(connection: &Connection) -> Result<(), Error> {
-    let mut vacuum = connection.prepare_cached("PRAGMA incremental_vacuum")?;
-    let mut rows = vacuum.query([])?;
-    while rows.next()?.is_some() {}
-    connection.busy_timeout(Duration::ZERO)?;
-    let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    connection.busy_timeout(crate::open::PATIENCE)?;
-    checkpoint?;
     Ok(())
 }
 

@@ -97,11 +97,13 @@ fn a_body_deleted_while_it_is_read_ends_there_incomplete() {
         let info = store
             .read_body(one.id, Side::Request, &mut |_| {
                 writer.clear().unwrap();
+                writer.idle().unwrap();
                 Ok(())
             })
             .unwrap()
             .unwrap();
         assert!(!info.complete && info.len == 1 << 20);
+        assert_eq!(store.get(one.id).unwrap(), None);
     });
 }
 
@@ -124,6 +126,7 @@ fn clear_deletes_what_has_ended_keeps_what_runs_and_gives_the_space_back() {
         writer.idle().unwrap();
         assert!(store.disk().unwrap().bytes > before + 9_000_000);
         writer.clear().unwrap();
+        writer.idle().unwrap();
         assert!(store.disk().unwrap().bytes <= before + 100_000);
         assert_eq!(store.models().unwrap(), ["kept"]);
         let listing = store.list(&Filter::default(), &Page { number: 1, size: 50 }).unwrap();

@@ -173,3 +173,40 @@ fn what_waits_for_room_is_bounded() {
     }
     assert!(whole >= 60, "{whole}");
 }
+
+#[test]
+fn deleted_exchanges_are_gone_at_once_and_their_space_bit_by_bit() {
+    let mut disk = Disk::new();
+    for number in 1..=30 {
+        let one = exchange(number);
+        disk.writer.save(&one).unwrap();
+        disk.writer.append_body(one.id, Side::Request, &noise(200_000)).unwrap();
+        disk.writer.save(&ended(&one)).unwrap();
+    }
+    disk.writer.commit().unwrap();
+    let connection = Arc::clone(&disk.writer.connection);
+    let count = |table: &str| -> i64 {
+        lock(&connection).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    hide_ended(&lock(&connection)).unwrap();
+    assert_eq!((disk.total(), count("piece"), count("deleted")), (0, 30, 30));
+    assert!(!sweep(&lock(&connection), Duration::ZERO).unwrap(), "no time, nothing done");
+    assert_eq!(count("piece"), 30);
+
+    // A new exchange takes none of the numbers that still have something under them.
+    let new = exchange(31);
+    disk.writer.unswept = true;
+    disk.writer.save(&new).unwrap();
+    assert_eq!(disk.store.body(new.id, Side::Request).unwrap(), None);
+    for number in 0.. {
+        assert!(number < 100_000, "never swept");
+        disk.writer.append_body(new.id, Side::Request, b"more ").unwrap();
+        disk.writer.flush(new.id).unwrap();
+        disk.writer.commit().unwrap();
+        if !disk.writer.unswept {
+            break;
+        }
+    }
+    assert_eq!((count("piece"), count("record"), count("body"), count("deleted")), (1, 1, 0, 0));
+    assert!(disk.store.body(new.id, Side::Request).unwrap().unwrap().bytes.starts_with(b"more "));
+}
