@@ -118,3 +118,43 @@ impl AsyncWrite for Connection {
         delegate!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (ours, listener.accept().unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn connections_are_tuned() {
+        let (ours, _theirs) = pair().await;
+        tune(&ours);
+        assert!(ours.nodelay().unwrap());
+        assert!(socket2::SockRef::from(&ours).keepalive().unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_end_is_seen_before_the_runtime_has_noticed_it() {
+        let (ours, theirs) = pair().await;
+        let mut connection = Connection::Tcp(ours);
+        assert!(connection.is_idle_and_open());
+        // Nothing is awaited in between.
+        drop(theirs);
+        assert!(!connection.is_idle_and_open());
+    }
+
+    #[tokio::test]
+    async fn bytes_that_nobody_asked_for_are_seen() {
+        let (ours, mut theirs) = pair().await;
+        let mut connection = Connection::Tcp(ours);
+        theirs.write_all(b"HTTP/1.1 408 ").unwrap();
+        assert!(!connection.is_idle_and_open());
+    }
+}

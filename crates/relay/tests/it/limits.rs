@@ -110,7 +110,7 @@ async fn a_client_that_does_not_read_holds_the_upstream_back() {
 
 #[tokio::test]
 async fn waiting_for_a_slow_client_is_not_the_upstreams_silence() {
-    let upstream = relay::UpstreamSettings { silence: SHORT, ..Default::default() };
+    let upstream = relay::UpstreamSettings { silence: SHORT * 6, ..Default::default() };
     let mut rig = Rig::with(Plan { upstream, ..Plan::default() }).await;
     let mut client = rig.client_sends(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n").await;
     let mut upstream = rig.upstream().await;
@@ -151,9 +151,8 @@ async fn small_writes_are_not_delayed() {
     let start = std::time::Instant::now();
     for _ in 0..100 {
         upstream.send(b"1\r\na\r\n").await;
-        upstream.send(b"1\r\nb\r\n").await;
-        client.expect("1\r\na\r\n1\r\nb\r\n").await;
+        client.expect("1\r\na\r\n").await;
     }
-    // With Nagle's algorithm each round would wait for a delayed ACK: 40 ms.
+    // With Nagle's algorithm each would wait for the delayed ACK of the one before: 40 ms.
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
