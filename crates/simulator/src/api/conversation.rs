@@ -74,11 +74,6 @@ impl<'a> Conversation<'a> {
             messages.flat_map(|message| array(message, "content")).filter(|b| b["type"] == "tool_result");
         results.next_back().map(|result| text_of(&result["content"]))
     }
-
-    /// All text of the system prompt.
-    pub(crate) fn system_text(&self) -> String {
-        text_of(&self.body["system"])
-    }
 }
 
 /// The text a user wrote in a message; `None` for other roles, tool results alone and reminders alone.

@@ -47,11 +47,6 @@ impl Message {
 }
 
 impl Usage {
-    /// Tokens of the prompt, cached or not.
-    pub(crate) fn total_input(self) -> u64 {
-        self.input + self.cache_read + self.cache_5m + self.cache_1h
-    }
-
     /// As in a whole message.
     pub(crate) fn whole(self) -> Value {
         let mut usage = self.at_start(self.output);

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::conversation::Conversation;
 use super::error::ApiError;
-use super::message::{Message, Usage, tokens_of_bytes};
+use super::message::{Message, tokens_of_bytes};
 use super::stream::{self, Style};
-use super::{Answer, Api, Request, json};
-use crate::directive::{self, Turn};
+use super::{Answer, Api, Request, blocks, cache, json};
+use crate::directive::{self, Content, Turn};
 use crate::reply::{Body, Reply};
+use crate::server::lock;
 
 impl Api {
     pub(super) fn messages(
@@ -21,7 +22,8 @@ impl Api {
     ) -> Result<Answer, ApiError> {
         let body = json::parse(&request.body)
             .map_err(|error| ApiError::invalid(format!("The request body is not valid JSON: {error}")))?;
-        check(&body)?;
+        check(&body, &REQUIRED)?;
+        let prefixes = prefixes(&body)?;
         let conversation = Conversation::read(&body);
         let turn = turn_of(&conversation, asked)?;
         let attempt = format!("{}#{}", conversation.turn, conversation.prompt);
@@ -34,16 +36,7 @@ impl Api {
             faults.cut = None;
             faults.reset = false;
         }
-        let composed = self.compose(&conversation, &turn);
-        let mut message = Message {
-            id: self.new_id("msg"),
-            model: conversation.model().to_owned(),
-            content: composed.content,
-            stop_reason: composed.stop_reason,
-            usage: Usage { input: tokens_of_bytes(request.body.len()), ..Usage::default() },
-        };
-        count_output(&mut message);
-
+        let message = self.message(&conversation, &turn, &prefixes);
         let error = self.due(request, faults.error_in_stream.as_ref(), &attempt);
         let reply = if conversation.streams() {
             let style = Style {
@@ -65,6 +58,58 @@ impl Api {
         };
         Ok(Answer { reply, faults, first_byte: Duration::ZERO })
     }
+
+    /// `POST /v1/messages/count_tokens`.
+    pub(super) fn count_tokens(&self, request: &Request<'_>) -> Result<Reply, ApiError> {
+        let body = json::parse(&request.body).map_err(ApiError::invalid)?;
+        check(&body, &["model", "messages"])?;
+        Ok(Reply::json(
+            200,
+            &serde_json::json!({"input_tokens": cache::total_tokens(&cache::prefixes(&body))}),
+        ))
+    }
+
+    /// The whole message for the parameters of a batch's request.
+    pub(super) fn message_for(&self, request: &Request<'_>, parameters: &Value) -> Result<Value, ApiError> {
+        check(parameters, &REQUIRED)?;
+        let conversation = Conversation::read(parameters);
+        let turn = turn_of(&conversation, None)?;
+        if let Some(status) = self.due(request, turn.faults.error.as_ref(), &conversation.prompt) {
+            return Err(ApiError::of_status(*status));
+        }
+        Ok(self.message(&conversation, &turn, &prefixes(parameters)?).json())
+    }
+
+    fn message(&self, conversation: &Conversation<'_>, turn: &Turn, prefixes: &[cache::Prefix]) -> Message {
+        let composed = self.compose(conversation, turn);
+        let now = self.clock().epoch_seconds();
+        let mut message = Message {
+            id: self.new_id("msg"),
+            model: conversation.model().to_owned(),
+            content: composed.content,
+            stop_reason: composed.stop_reason,
+            usage: lock(&self.cache).charge(prefixes, conversation.model(), now, turn.faults.cold),
+        };
+        count_output(&mut message);
+        lock(&self.limits).add(message.usage, now);
+        message
+    }
+}
+
+/// Fields a Messages request must have.
+const REQUIRED: [&str; 3] = ["model", "messages", "max_tokens"];
+
+/// The prefixes of a request, unless it marks too many.
+pub(super) fn prefixes(body: &Value) -> Result<Vec<cache::Prefix>, ApiError> {
+    let prefixes = cache::prefixes(body);
+    let marks = cache::marks(&prefixes);
+    if marks > cache::MAX_MARKS {
+        let most = cache::MAX_MARKS;
+        let message =
+            format!("A maximum of {most} blocks with cache_control may be provided. Found {marks}.");
+        return Err(ApiError::invalid(message));
+    }
+    Ok(prefixes)
 }
 
 /// The turn that directives of the header, or else of the prompt, ask for now.
@@ -75,12 +120,21 @@ fn turn_of(conversation: &Conversation<'_>, asked: Option<Vec<Turn>>) -> Result<
         None if conversation.answer_schema().is_some() => Vec::new(),
         None => directive::parse(&conversation.prompt).map_err(ApiError::invalid)?,
     };
+    for content in turns.iter().flat_map(|turn| &turn.content) {
+        if let Content::Blocks(kind) = content
+            && kind != "all"
+            && !blocks::TYPES.contains(&kind.as_str())
+        {
+            let known = blocks::TYPES.join(", ");
+            return Err(ApiError::invalid(format!("simulator: no blocks {kind:?}; there are all, {known}")));
+        }
+    }
     Ok(turns.into_iter().nth(conversation.turn).unwrap_or_default())
 }
 
-fn check(body: &Value) -> Result<(), ApiError> {
-    for key in ["model", "messages", "max_tokens"] {
-        if body.get(key).is_none_or(Value::is_null) {
+fn check(body: &Value, required: &[&str]) -> Result<(), ApiError> {
+    for key in required {
+        if body.get(*key).is_none_or(Value::is_null) {
             return Err(ApiError::invalid(format!("{key}: Field required")));
         }
     }
@@ -106,6 +160,10 @@ fn count_output(message: &mut Message) {
         };
         let tokens = tokens_of_bytes(bytes).max(1);
         message.usage.output += tokens;
+        if block["type"] == "web_search_tool_result" {
+            message.usage.web_searches += 1;
+            message.usage.grown_input += tokens_of_bytes(block.to_string().len());
+        }
         if block["type"] == "thinking" {
             message.usage.thinking += tokens;
         }

@@ -1,12 +1,19 @@
 //! The API played: which endpoint a request is for, who may call, what every answer carries.
 
+mod batches;
+mod blocks;
+mod cache;
 mod compose;
 mod conversation;
 mod error;
 mod faults;
+mod files;
 mod json;
+mod limits;
 mod message;
 mod messages;
+mod models;
+mod prose;
 mod stream;
 
 use std::collections::HashMap;
@@ -40,6 +47,10 @@ pub(crate) struct Api {
     ids: AtomicU64,
     /// How often each counted fault has happened.
     attempts: Mutex<HashMap<u64, u32>>,
+    cache: Mutex<cache::PrefixCache>,
+    limits: Mutex<limits::Limits>,
+    files: Mutex<Vec<files::File>>,
+    batches: Mutex<Vec<batches::Batch>>,
 }
 
 /// An endpoint's answer and the faults it is to be sent with.
@@ -67,7 +78,16 @@ impl Answer {
 
 impl Api {
     pub(crate) fn new(options: Options, addr: SocketAddr) -> Self {
-        Self { options, addr, ids: AtomicU64::new(0), attempts: Mutex::default() }
+        Self {
+            options,
+            addr,
+            ids: AtomicU64::new(0),
+            attempts: Mutex::default(),
+            cache: Mutex::default(),
+            limits: Mutex::default(),
+            files: Mutex::default(),
+            batches: Mutex::default(),
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -76,6 +96,10 @@ impl Api {
 
     pub(crate) fn reset(&self) {
         lock(&self.attempts).clear();
+        lock(&self.cache).clear();
+        lock(&self.files).clear();
+        lock(&self.batches).clear();
+        *lock(&self.limits) = limits::Limits::default();
     }
 
     /// Answers a request, whatever it is.
@@ -118,10 +142,33 @@ impl Api {
     }
 
     fn other_endpoint(&self, request: &Request<'_>, path: &str) -> Result<Reply, ApiError> {
-        Err(ApiError::not_found(format!("Not found: {} {path}", request.method)))
+        let query = request.target.split_once('?').map_or("", |(_, query)| query);
+        // A path's rest, without the slash in front; `None` for another path.
+        let under = |base: &str| {
+            let rest = path.strip_prefix(base)?;
+            if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+        };
+        if (request.method, path) == ("POST", "/v1/messages/count_tokens") {
+            return self.count_tokens(request);
+        }
+        if let Some(rest) = under("/v1/messages/batches") {
+            return self.batches(request, rest);
+        }
+        if let Some(rest) = under("/v1/files") {
+            return self.files(request, rest);
+        }
+        match (request.method, under("/v1/models")) {
+            ("GET", Some("")) => Ok(models::list(query)),
+            ("GET", Some(id)) => models::get(id),
+            _ => Err(ApiError::not_found(format!("Not found: {} {path}", request.method))),
+        }
     }
 
     fn with_common_headers(&self, reply: Reply, request_id: &str) -> Reply {
+        let mut reply = reply;
+        let limits =
+            lock(&self.limits).headers(self.options.five_hour_tokens, reply.status == 429, self.clock());
+        reply.headers.extend(limits);
         let organization = "5d1a7c2e-0f64-4b8e-9a5c-6f3f1c0e8b11";
         reply
             .header("date", self.clock().http_date())

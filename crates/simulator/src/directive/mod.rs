@@ -79,7 +79,6 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Turn>, String> {
         }
         if ended {
             turns.push(Turn::default());
-            ended = false;
         }
         let Some(turn) = turns.last_mut() else { break };
         apply(turn, written.name, written.value).map_err(|problem| {
