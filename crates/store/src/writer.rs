@@ -311,4 +311,6 @@ fn begin(connection: &Connection) -> Result<(), Error> {
 }
 
 #[cfg(test)]
+mod story_tests;
+#[cfg(test)]
 mod tests;

@@ -4,21 +4,21 @@ use super::*;
 use crate::{Location, Page, Store, query::Filter};
 
 /// A store whose disk can be filled: no more pages than it has.
-struct Disk {
-    store: Store,
-    writer: Writer,
+pub(super) struct Disk {
+    pub(super) store: Store,
+    pub(super) writer: Writer,
     _folder: tempfile::TempDir,
 }
 
 impl Disk {
-    fn new() -> Disk {
+    pub(super) fn new() -> Disk {
         let folder = tempfile::tempdir().unwrap();
         let (store, writer) = Store::open(&Location::Folder(folder.path().join("data"))).unwrap();
         Disk { store, writer, _folder: folder }
     }
 
     /// Room for so many pages more; `None` for all there are in the world.
-    fn room(&self, pages: Option<i64>) {
+    pub(super) fn room(&self, pages: Option<i64>) {
         let connection = lock(&self.writer.connection);
         let taken: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         let limit = pages.map_or(i64::from(u32::MAX - 1), |pages| taken + pages);
@@ -30,7 +30,7 @@ impl Disk {
     }
 }
 
-fn exchange(number: u128) -> Exchange {
+pub(super) fn exchange(number: u128) -> Exchange {
     Exchange {
         id: Uuid::from_u128(number),
         method: "POST".to_owned(),
@@ -39,13 +39,13 @@ fn exchange(number: u128) -> Exchange {
     }
 }
 
-fn ended(exchange: &Exchange) -> Exchange {
+pub(super) fn ended(exchange: &Exchange) -> Exchange {
     let capture = Capture { complete: true, reason: None };
     Exchange { outcome: Some(Outcome::Complete), capture, ..exchange.clone() }
 }
 
 /// Bytes that zstd cannot make smaller.
-fn noise(len: usize) -> Vec<u8> {
+pub(super) fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     blake3::Hasher::new().update(b"noise").finalize_xof().fill(&mut bytes);
     bytes
