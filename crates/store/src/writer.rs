@@ -65,9 +65,13 @@ impl Writer {
     /// When the database refuses. It is kept in memory and tried again with each commit.
     pub fn save(&mut self, exchange: &Exchange) -> Result<(), Error> {
         let id = exchange.id;
-        let known = self.held.running.remove(&id).or_else(|| self.held.ended.remove(&id));
-        let mut underway = known.unwrap_or_else(|| Underway::new(exchange.clone()));
-        underway.update(exchange);
+        let underway = match self.held.running.remove(&id).or_else(|| self.held.ended.remove(&id)) {
+            Some(mut underway) => {
+                underway.update(exchange);
+                underway
+            }
+            None => Underway::new(exchange.clone()),
+        };
         let has_ended = exchange.outcome.is_some();
         let place = if has_ended { &mut self.held.ended } else { &mut self.held.running };
         place.insert(id, underway);
@@ -86,21 +90,21 @@ impl Writer {
     /// When the exchange is not known, or the database refuses a full piece: the body then ends where it was, and what is appended
     /// later is only counted.
     pub fn append_body(&mut self, id: Uuid, side: Side, mut bytes: &[u8]) -> Result<(), Error> {
-        loop {
-            let body = self.held.running(id)?.body(side);
-            if body.is_finished() {
-                return Err(Error::Misuse("bytes for a body that was finished"));
-            }
-            if body.fill(&mut bytes) {
-                self.write(|held, connection| {
+        if self.held.running(id)?.body(side).is_finished() {
+            return Err(Error::Misuse("bytes for a body that was finished"));
+        }
+        let mut result = Ok(());
+        while !bytes.is_empty() {
+            if self.held.running(id)?.body(side).fill(&mut bytes) {
+                let written = self.write(|held, connection| {
                     let underway = held.running(id)?;
                     let seq = underway.row(connection);
                     underway.body(side).write_full(connection, seq)
-                })?;
-            } else if bytes.is_empty() {
-                return Ok(());
+                });
+                result = result.and(written);
             }
         }
+        result
     }
 
     /// Appends frame times of the answer. They wait in memory, up to 64 KiB an exchange.
@@ -299,7 +303,7 @@ impl Held {
 impl Drop for Writer {
     fn drop(&mut self) {
         // Whoever needs to know has committed before.
-        let _ = self.commit();
+        let _ = self.end_batch(Duration::ZERO);
     }
 }
 

@@ -117,6 +117,16 @@ proptest! {
             let Some(found) = found else { continue };
             prop_assert_eq!(found.status(), crate::Status::Success);
             prop_assert_eq!(&disk.store.frames(id).unwrap(), &one.frames);
+            // However much was lost, what passed was counted.
+            let passed: usize = one.bodies.iter().map(Vec::len).sum();
+            let counted: i64 = lock(&disk.writer.connection)
+                .query_row(
+                    "SELECT coalesce(sum(length), 0) FROM body JOIN exchange ON exchange = seq WHERE id = ?",
+                    [id.as_bytes()],
+                    |row| row.get(0),
+                )
+                .unwrap();
+            prop_assert_eq!(counted, passed as i64);
             let mut whole = true;
             for side in [Side::Request, Side::Response] {
                 let expected = &one.bodies[side.number() as usize];
