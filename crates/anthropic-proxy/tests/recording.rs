@@ -271,6 +271,7 @@ fn secrets_reach_neither_disk_nor_log_nor_page() {
     assert!(!page.contains("TopSecret"), "{page}");
     proxy.signal(rustix::process::Signal::TERM);
     assert!(proxy.ended().success());
+    assert!(!proxy.logged().contains("TopSecret"));
     for entry in std::fs::read_dir(&proxy.folder).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(9).any(|window| window == b"TopSecret"));
@@ -336,6 +337,27 @@ fn sigterm_lets_a_stream_in_flight_finish_and_writes_it() {
     assert!(proxy.ended().success());
     let again = Proxy::in_folder(&upstream.url(), folder.path(), &[]);
     assert_eq!(again.only()["outcome"], "complete");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let upstream = Upstream::start(vec![Box::new(move |mut client: Client| {
+        raw::read_request(&mut client);
+        client.send(STREAM_HEAD).send(chunk(&stream_events()[0]));
+        let _ = receiver.recv();
+    })]);
+    let mut proxy = Proxy::start(&upstream.url());
+    let mut client = Client::connect(proxy.authority());
+    client.send(call(BODY));
+    client.read_until(b"message_start");
+    proxy.signal(rustix::process::Signal::TERM);
+    let authority = proxy.authority().to_owned();
+    wait("the listener to close", || std::net::TcpStream::connect(&authority).is_err().then_some(()));
+    proxy.signal(rustix::process::Signal::INT);
+    assert_eq!(proxy.ended().code(), Some(130));
+    drop(sender);
 }
 
 #[cfg(target_os = "linux")]

@@ -21,6 +21,8 @@ impl Connect for MonitorServer {
         tokio::spawn(async move {
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
+                // The relay passes a client's half-close on; it still wants its answer.
+                .half_close(true)
                 .serve_connection(TokioIo::new(theirs), service)
                 .await;
             if let Err(error) = served {

@@ -79,12 +79,14 @@ impl Proxy {
 
     fn spawn(upstream: &str, folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Proxy {
         let data = folder.to_str().unwrap();
+        // Read only by tests that ask for much; the rest shows it with the test.
+        let stderr = if flags.contains(&"debug") { Stdio::piped() } else { Stdio::inherit() };
         let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
         let mut arguments = vec!["--upstream-url", upstream, "--data-dir", data];
         arguments.extend(port);
         arguments.extend(flags);
         let mut child =
-            command(&arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+            command(&arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut said = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         for _ in 0..4 {
@@ -151,6 +153,14 @@ impl Proxy {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// What it wrote to its log; only once it has ended.
+    pub fn logged(&mut self) -> String {
+        let mut text = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains("asked to end"), "the log works: {text}");
+        text
     }
 
     /// Waits for its end.
