@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::conversation::Conversation;
 use super::message::tokens_of_bytes;
 use super::{Api, prose};
-use crate::directive::{Content, Turn};
+use crate::directive::{self, Content, Turn};
+use crate::stories::{self, Story};
 
 /// The content of an answer and why it stops.
 #[derive(Debug)]
@@ -43,7 +44,9 @@ impl Api {
                 content.push(self.thinking(&prose::thought(&conversation.prompt, seed)));
             }
             Content::Tool { name, input } => content.push(self.tool_use(name, input)),
-            Content::Agent { kind, prompt } => content.push(self.agent(conversation, kind, prompt)),
+            Content::Agent { kind, prompt, background } => {
+                content.push(self.agent(conversation, kind, prompt, *background));
+            }
             Content::Search(query) => content.extend(self.web_search(query)),
             Content::Blocks(kind) => content.extend(self.sample_blocks(kind).unwrap_or_default()),
         }
@@ -58,6 +61,8 @@ impl Api {
         } else if conversation.wants_server_tool("web_search") {
             let query = prompt.rsplit("query:").next().unwrap_or(prompt).trim();
             content.extend(self.web_search(query));
+        } else if let Some(story) = stories::of_prompt(prompt) {
+            self.push_story(content, story, conversation.turn);
         } else if conversation.turn > 0 {
             let result = conversation.last_tool_result().unwrap_or_default();
             let first_line = result.lines().next().unwrap_or("nothing");
@@ -70,12 +75,27 @@ impl Api {
         }
     }
 
+    /// The part of a story that comes now.
+    fn push_story(&self, content: &mut Vec<Value>, story: &Story, turn: usize) {
+        let Some(told) = story.turns.get(turn) else {
+            content.push(text(&story.answer));
+            return;
+        };
+        content.extend(told.think.iter().map(|thought| self.thinking(thought)));
+        content.extend(told.say.iter().map(|said| text(said)));
+        content.extend(told.calls.iter().map(|call| self.tool_use(&call.tool, &call.input)));
+    }
+
     /// A call of the tool that starts a sub-agent, by the name this client knows it.
-    fn agent(&self, conversation: &Conversation<'_>, kind: &str, prompt: &str) -> Value {
+    fn agent(&self, conversation: &Conversation<'_>, kind: &str, prompt: &str, background: bool) -> Value {
         let name =
             if conversation.has_tool("Task") && !conversation.has_tool("Agent") { "Task" } else { "Agent" };
-        let description = prose::title(prompt);
-        self.tool_use(name, &json!({"description": description, "prompt": prompt, "subagent_type": kind}))
+        let mut input = json!({"description": prose::title(&directive::without(prompt)), "prompt": prompt});
+        input["subagent_type"] = kind.into();
+        if conversation.tool_has_property(name, "run_in_background") {
+            input["run_in_background"] = background.into();
+        }
+        self.tool_use(name, &input)
     }
 
     pub(super) fn tool_use(&self, name: &str, input: &Value) -> Value {
@@ -125,8 +145,11 @@ fn instance_of(schema: &Value, prompt: &str) -> Value {
         Some("object") => {
             let properties = schema["properties"].as_object();
             let fields = properties.into_iter().flatten().map(|(name, of)| {
-                let value =
-                    if name == "title" { prose::title(prompt).into() } else { instance_of(of, prompt) };
+                let value = if name == "title" {
+                    prose::title(&directive::without(prompt)).into()
+                } else {
+                    instance_of(of, prompt)
+                };
                 (name.clone(), value)
             });
             Value::Object(fields.collect())

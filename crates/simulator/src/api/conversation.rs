@@ -47,6 +47,11 @@ impl<'a> Conversation<'a> {
         array(self.body, "tools").iter().any(|tool| tool["name"] == name)
     }
 
+    pub(crate) fn tool_has_property(&self, name: &str, property: &str) -> bool {
+        let mut tools = array(self.body, "tools").iter().filter(|tool| tool["name"] == name);
+        tools.any(|tool| !tool["input_schema"]["properties"][property].is_null())
+    }
+
     /// Whether the request carries the server tool `name` and wants it used (or has no other tool).
     pub(crate) fn wants_server_tool(&self, name: &str) -> bool {
         let tools = array(self.body, "tools");

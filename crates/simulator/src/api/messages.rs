@@ -10,6 +10,7 @@ use super::message::{Message, tokens_of_bytes};
 use super::stream::{self, Style};
 use super::{Answer, Api, Request, blocks, cache, json};
 use crate::directive::{self, Content, Turn};
+use crate::mix;
 use crate::reply::{Body, Reply};
 use crate::server::lock;
 
@@ -37,10 +38,11 @@ impl Api {
             faults.reset = false;
         }
         let message = self.message(&conversation, &turn, &prefixes);
+        let pace = self.pace(&message.id);
         let error = self.due(request, faults.error_in_stream.as_ref(), &attempt);
         let reply = if conversation.streams() {
             let style = Style {
-                gap: faults.drip.unwrap_or(Duration::ZERO),
+                gap: faults.drip.unwrap_or(pace.gap),
                 silence: faults.silence,
                 pings: faults.pings,
                 crlf: faults.crlf,
@@ -56,7 +58,19 @@ impl Api {
         } else {
             Reply::json(200, &message.json())
         };
-        Ok(Answer { reply, faults, first_byte: Duration::ZERO })
+        Ok(Answer { reply, faults, first_byte: pace.first_byte })
+    }
+
+    /// How fast this answer comes: at once, unless the simulator is to look real.
+    fn pace(&self, id: &str) -> Pace {
+        if !self.options.realistic {
+            return Pace { first_byte: Duration::ZERO, gap: Duration::ZERO };
+        }
+        let dice = id.bytes().fold(self.options.seed, |state, byte| mix(state ^ u64::from(byte)));
+        Pace {
+            first_byte: Duration::from_millis(350 + dice % 1400),
+            gap: Duration::from_millis(25 + (dice >> 20) % 50),
+        }
     }
 
     /// `POST /v1/messages/count_tokens`.
@@ -94,6 +108,11 @@ impl Api {
         lock(&self.limits).add(message.usage, now);
         message
     }
+}
+
+struct Pace {
+    first_byte: Duration,
+    gap: Duration,
 }
 
 /// Fields a Messages request must have.

@@ -28,7 +28,7 @@ use self::error::ApiError;
 use crate::directive::{self, Faults, Turn};
 use crate::reply::{Reply, Shape};
 use crate::server::lock;
-use crate::{Clock, Options};
+use crate::{Clock, Options, mix};
 
 /// A request as an endpoint sees it.
 #[derive(Debug)]
@@ -191,12 +191,4 @@ impl Api {
         }
         id
     }
-}
-
-/// One step of a small deterministic random generator (`splitmix64`).
-pub(crate) fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

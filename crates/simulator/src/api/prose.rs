@@ -1,6 +1,6 @@
 //! Made-up answers: believable talk about code, the same for the same seed and prompt.
 
-use super::mix;
+use crate::mix;
 
 const OPENINGS: [&str; 6] = [
     "I looked through the code that this touches.",

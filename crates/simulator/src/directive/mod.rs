@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::encode::Coding;
 use crate::reply::Cut;
 
+pub(crate) use self::scan::without;
+
 /// What one answer of the tool loop consists of and how it fails.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Turn {
@@ -32,6 +34,7 @@ pub(crate) enum Content {
     Agent {
         kind: String,
         prompt: String,
+        background: bool,
     },
     Search(String),
     /// Sample blocks: one type, or `all`.
@@ -150,13 +153,18 @@ fn tool(value: &str) -> Result<Content, String> {
     Ok(Content::Tool { name: name.to_owned(), input })
 }
 
-/// `PROMPT`, or `type=KIND PROMPT`.
+/// `PROMPT`, with `type=KIND` or `background` before it, or both.
 fn agent(value: &str) -> Content {
-    let (kind, prompt) = match value.strip_prefix("type=") {
-        Some(rest) => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
-        None => ("general-purpose", value),
-    };
-    Content::Agent { kind: kind.to_owned(), prompt: prompt.to_owned() }
+    let (mut kind, mut background, mut prompt) = ("general-purpose", false, value);
+    while let Some((word, rest)) = prompt.split_once(char::is_whitespace) {
+        match word.strip_prefix("type=") {
+            Some(name) => kind = name,
+            None if word == "background" => background = true,
+            None => break,
+        }
+        prompt = rest.trim_start();
+    }
+    Content::Agent { kind: kind.to_owned(), prompt: prompt.to_owned(), background }
 }
 
 #[cfg(test)]
@@ -186,8 +194,9 @@ mod tests {
 
     #[test]
     fn agents_have_a_type_and_a_prompt() {
-        let turns = parse("[sim:agent type=Explore look around]").unwrap();
-        let expected = Content::Agent { kind: "Explore".to_owned(), prompt: "look around".to_owned() };
+        let turns = parse("[sim:agent type=Explore background look around]").unwrap();
+        let expected =
+            Content::Agent { kind: "Explore".to_owned(), prompt: "look around".to_owned(), background: true };
         assert_eq!(turns[0].content, [expected]);
     }
 

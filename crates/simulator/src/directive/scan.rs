@@ -29,6 +29,19 @@ pub(crate) fn scan(text: &str) -> Vec<Written<'_>> {
     found
 }
 
+/// The text without its directives.
+pub(crate) fn without(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(OPENING) {
+        out.push_str(&rest[..at]);
+        let inner = &rest[at + OPENING.len()..];
+        rest = closing_bracket(inner).map_or("", |end| &inner[end + 1..]);
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Where the bracket that was opened before `text` is closed.
 fn closing_bracket(text: &str) -> Option<usize> {
     let (mut brackets, mut braces, mut quoted, mut escaped) = (1_u32, 0_u32, false, false);
