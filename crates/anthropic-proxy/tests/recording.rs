@@ -182,6 +182,7 @@ fn failures_are_answered_in_anthropics_shape_and_recorded() {
         assert!(body["error"]["message"].as_str().unwrap().contains(word), "{body}");
         let row = proxy.only();
         assert_eq!(row["outcome"], outcome);
+        assert_eq!(row["model"], "claude-opus-5-5", "who asked is known all the same");
         assert!(row["error"]["message"].is_string());
     }
 }

@@ -56,7 +56,7 @@ pub struct Reply {
 /// Sees one exchange: payload without the chunked framing, each slice after it was written to the other side.
 /// None of these may block.
 pub trait Tap: Send + 'static {
-    /// Payload of the request went upstream.
+    /// Payload of the request went upstream; or, where no connection could be made, came from the client.
     fn request_body(&mut self, payload: &[u8]) {
         let _ = payload;
     }

@@ -21,8 +21,7 @@ impl Connect for MonitorServer {
         tokio::spawn(async move {
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
-                // The relay passes a client's half-close on; it still wants its answer.
-                .half_close(true)
+                // No `half_close`: a page or a lease that has gone must be noticed before something is written to it.
                 .serve_connection(TokioIo::new(theirs), service)
                 .await;
             if let Err(error) = served {

@@ -85,8 +85,12 @@ impl Proxy {
         let mut arguments = vec!["--upstream-url", upstream, "--data-dir", data];
         arguments.extend(port);
         arguments.extend(flags);
-        let mut child =
-            command(&arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut child = command(&arguments)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
         let mut said = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         for _ in 0..4 {

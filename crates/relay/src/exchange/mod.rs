@@ -33,8 +33,7 @@ use upload::Upload;
 /// Reads that one direction may make before it lets the other have its turn.
 const TURN: usize = 16;
 
-/// A request whose head was read.
-#[derive(Debug)]
+/// A request whose head was read. It holds secrets, so it has no `Debug`.
 pub(crate) struct Request {
     /// As it goes upstream.
     pub(crate) head: Vec<u8>,

@@ -2,6 +2,7 @@
 //! upstream's connection if it can be used again, and decides what becomes of the client's.
 
 use super::{Exchange, Fin, Guard, Request, Verdict};
+use crate::body::Piece;
 use crate::client::{After, Client};
 use crate::connect::ConnectError;
 use crate::handler::{End, FailureKind, Handler, Phase, Tap};
@@ -19,12 +20,21 @@ pub(super) fn gone_before_connected<T: Tap>(mut tap: Guard<'_, T>) -> After {
 pub(super) async fn no_connection<H: Handler>(
     client: &mut Client,
     request: &Request,
-    tap: Guard<'_, H::Tap>,
+    mut tap: Guard<'_, H::Tap>,
     error: ConnectError,
     context: &Context<H>,
 ) -> After {
     let mut body = request.body;
-    let step = body.advance(&client.inbox, |_| ());
+    // It went nowhere, but who asked, and for what, is worth knowing all the same.
+    let step = body.advance(&client.inbox, |piece| {
+        if let Piece::Payload(payload) = piece {
+            tap.request_body(payload);
+        }
+    });
+    if body.is_done() {
+        tap.request_end();
+    }
+    tap.flush();
     client.consume(step.used);
     let close = !body.is_done() || request.wants_close;
     answer(client, request, tap, Problem::Connect(error), close, context).await

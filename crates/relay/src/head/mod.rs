@@ -18,13 +18,19 @@ pub(crate) use scan::{HeadScan, Limits, is_token};
 
 use std::fmt;
 
-/// One field line of a head, or of the trailers of a chunked body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One field line of a head, or of the trailers of a chunked body. Its `Debug` hides the value: it may be a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {
     /// The name in the letter case it came in.
     pub name: &'a [u8],
     /// The value without the whitespace around it.
     pub value: &'a [u8],
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ({} bytes)", String::from_utf8_lossy(self.name), self.value.len())
+    }
 }
 
 impl<'a> From<httparse::Header<'a>> for Header<'a> {
@@ -58,11 +64,17 @@ impl fmt::Display for Version {
 }
 
 /// The field lines of a head twice: parsed, and as they were written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Fields<'a> {
     parsed: Vec<httparse::Header<'a>>,
     /// Everything between the first line and the empty line, CRLFs included.
     raw: &'a [u8],
+}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl<'a> Fields<'a> {

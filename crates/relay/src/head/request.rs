@@ -1,11 +1,13 @@
 //! A request head, parsed and judged.
 
+use std::fmt;
+
 use super::scan::check_opening;
 use super::{Fields, HeadError, HeadScan, Header, Length, Limits, Version, length};
 use crate::body::Body;
 
 /// The head of a request that is well formed, as it came.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RequestHead<'a> {
     /// The method in its letter case; any token, known or not.
     pub method: &'a str,
@@ -18,6 +20,18 @@ pub struct RequestHead<'a> {
     /// Whether the body comes in chunks.
     pub chunked: bool,
     pub(super) fields: Fields<'a>,
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    /// Without the target and the values of the fields: both may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", &self.method)
+            .field("target_bytes", &self.target.len())
+            .field("version", &self.version)
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> RequestHead<'a> {
