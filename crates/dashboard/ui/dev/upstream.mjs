@@ -12,7 +12,7 @@ createServer(async (request, response) => {
   const parts = [];
   for await (const part of request) parts.push(part);
   if (request.method === 'HEAD') return response.writeHead(404, { 'content-length': 0 }).end();
-  let body = {};
+  let body;
   try {
     body = JSON.parse(Buffer.concat(parts).toString() || '{}');
   } catch {

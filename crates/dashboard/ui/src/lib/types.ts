@@ -1,5 +1,5 @@
 // The API's types, generated from openapi.json (`npm run api`).
-import type { components } from './api/schema';
+import type { components } from '../../generated/api';
 
 type Schemas = components['schemas'];
 

@@ -1,6 +1,6 @@
 // The one way to the API: typed by the document, errors as thrown `ApiError`s with the server's own words.
 import createClient from 'openapi-fetch';
-import type { paths } from './schema';
+import type { paths } from '../../../generated/api';
 
 // `fetch` is looked up at each call, so that tests can replace it.
 export const api = createClient<paths>({

@@ -1,0 +1,87 @@
+// The address bar is the view's state: `/monitor/requests/ID?tab=stream&status=error`. A link opens the same view.
+
+export type Page = 'requests';
+export interface Filters {
+  status: string;
+  model: string;
+  timeRange: string;
+}
+export interface Place {
+  page: Page;
+  /** The request whose detail is open; empty: none. */
+  id: string;
+  tab: string;
+  filters: Filters;
+}
+
+const BASE = '/monitor';
+export const NO_FILTERS: Filters = { status: '', model: '', timeRange: '' };
+
+/** The place an address names. What it does not know it leaves out. */
+export function parsePlace(path: string, search: string): Place {
+  const parts = path.slice(BASE.length).split('/').filter(Boolean);
+  const query = new URLSearchParams(search);
+  const one = (name: string, known: string[]) => known.find((value) => value === query.get(name)) ?? '';
+  return {
+    page: 'requests',
+    id: parts[0] === 'requests' ? safeDecode(parts[1] ?? '') : '',
+    tab: query.get('tab') ?? '',
+    filters: {
+      status: one('status', ['success', 'error', 'pending']),
+      model: query.get('model') ?? '',
+      timeRange: one('timeRange', ['1h', '24h', '7d']),
+    },
+  };
+}
+
+export function formatPlace(place: Place): string {
+  const path = place.id ? `${BASE}/requests/${encodeURIComponent(place.id)}` : BASE;
+  const query = filterQuery(place.filters);
+  if (place.id && place.tab) query.set('tab', place.tab);
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** The filters that are set, as the API takes them. */
+export function filterQuery(filters: Filters): URLSearchParams {
+  return new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
+}
+
+export function hasFilters(filters: Filters): boolean {
+  return Object.values(filters).some(Boolean);
+}
+
+class Router {
+  place: Place = $state.raw(parsePlace(location.pathname, location.search));
+
+  /** Follows Back and Forward. Returns what ends it. */
+  start(): () => void {
+    const follow = () => (this.place = parsePlace(location.pathname, location.search));
+    window.addEventListener('popstate', follow);
+    return () => window.removeEventListener('popstate', follow);
+  }
+
+  /** Goes to a place. `replace` leaves no entry behind for Back: for steps from row to row. */
+  go(change: Partial<Place>, replace = false): void {
+    const next = { ...this.place, ...change };
+    const address = formatPlace(next);
+    if (address === formatPlace(this.place)) return;
+    this.place = next;
+    if (replace) history.replaceState(null, '', address);
+    else history.pushState(null, '', address);
+  }
+
+  filter(change: Partial<Filters>): void {
+    this.go({ filters: { ...this.place.filters, ...change } });
+  }
+}
+
+export const router = new Router();
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,29 @@
+// What a row of the list says, worked out of the record.
+import type { Metrics, RequestRow } from '../lib/types';
+
+/** The kind of call in a word or two: `main`, `Explore` for a sub-agent of that type. */
+export function callName(row: RequestRow): string {
+  const kind = row.requestClass?.value ?? '';
+  const agent = row.agent?.type;
+  return agent && kind === 'subagent' ? `${kind} · ${agent}` : kind;
+}
+
+/** A colour that stays with a session. */
+export function sessionHue(id: string): number {
+  let hash = 0;
+  for (let at = 0; at < id.length; at += 1) hash = (hash * 31 + id.charCodeAt(at)) >>> 0;
+  return hash % 360;
+}
+
+/** Two minutes fill the bar. Long calls are a hundred times the short ones, so lengths grow by the logarithm. */
+const FULL_MS = 120_000;
+
+/** How much of the bar a call waited and how much its answer came, in percent. */
+export function waterfall(metrics: Metrics): { wait: number; stream: number } {
+  const waited = metrics.firstTokenTime ?? metrics.firstChunkTime ?? 0;
+  const whole = Math.max(metrics.duration ?? waited, waited, 0);
+  if (whole === 0) return { wait: 0, stream: 4 };
+  const length = Math.min(100, (100 * Math.log1p(whole / 50)) / Math.log1p(FULL_MS / 50));
+  const wait = (length * waited) / whole;
+  return { wait, stream: length - wait };
+}
