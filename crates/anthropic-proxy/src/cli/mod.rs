@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod demo;
 mod run;
 mod serve;
 
@@ -26,6 +27,9 @@ The page is http://127.0.0.1:8082/monitor.
 Both in one, on a free port:
   anthropic-proxy run -- claude
 
+Look around with simulated traffic; no key, no network:
+  anthropic-proxy demo
+
 Settings also come from the environment and a .env file.";
 
 #[derive(Debug, Subcommand)]
@@ -35,6 +39,8 @@ enum Command {
     /// Run a command through the proxy: starts one on a free port, or joins the one already running
     Run(run::Run),
     /// Show the page with lively simulated traffic; needs no key and no network
+    /// Show the page with lively simulated traffic; needs no key and no network
+    Demo(demo::Demo),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -55,6 +61,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         None => serve::Serve::new(cli.flags).run(),
         Some(Command::Serve(serve)) => serve.with(cli.flags).run(),
         Some(Command::Run(run)) => run.with(cli.flags).run(),
+        Some(Command::Demo(demo)) => demo.with(cli.flags).run(),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
