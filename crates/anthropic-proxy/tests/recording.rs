@@ -239,6 +239,31 @@ fn compressed_streams_stay_compressed_and_are_read_all_the_same() {
 }
 
 #[test]
+fn chunks_and_trailers_go_through_both_ways_and_are_recorded() {
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3;a=b\r\nabc\r\n02\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n";
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let upstream = Upstream::start(vec![Box::new(move |mut client: Client| {
+        sender.send(client.read_until(b"X-Req: 1\r\n\r\n")).unwrap();
+        client.send(answer);
+    })]);
+    let proxy = Proxy::start(&upstream.url());
+    let framed = "4\r\nwxyz\r\n0\r\nX-Req: 1\r\n\r\n";
+    let mut client = Client::connect(proxy.authority());
+    client.send(format!("POST /v1/files HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{framed}"));
+    assert_eq!(String::from_utf8(client.read_until(b"X-Sum: 5\r\n\r\n")).unwrap(), answer);
+    assert!(String::from_utf8(receiver.recv().unwrap()).unwrap().ends_with(framed));
+    let row = proxy.only();
+    assert_eq!(
+        (proxy.body(&row, "request"), proxy.body(&row, "response")),
+        (b"wxyz".to_vec(), b"abcde".to_vec())
+    );
+    assert_eq!(row["request"]["trailers"], json!([["X-Req", "1"]]));
+    assert_eq!(row["response"]["trailers"], json!([["X-Sum", "5"]]));
+    let capture = &proxy.get("/api/monitor/stats")["capture"];
+    assert_eq!((&capture["problem"], &capture["incomplete"]), (&json!(null), &json!(0)));
+}
+
+#[test]
 fn malformed_requests_are_refused_and_recorded() {
     let upstream = Echoing::start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let proxy = Proxy::start(&upstream.url);

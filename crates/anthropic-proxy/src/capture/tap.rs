@@ -1,6 +1,6 @@
 //! One exchange as the relay hands it over, turned into notes: one a read, not one a chunk.
 
-use super::note::{Ended, Key, Note, ResponseHead};
+use super::note::{Ended, Headers, Key, Note, ResponseHead};
 use super::queue::Sender;
 use super::{masked, version_name};
 use relay::{Connected, End, Header, Tap};
@@ -15,6 +15,7 @@ pub(crate) struct ExchangeTap {
     /// Payload of the read in progress.
     request: Vec<u8>,
     response: Vec<u8>,
+    request_trailers: Headers,
     request_bytes: u64,
     response_bytes: u64,
     lost_request_bytes: u64,
@@ -30,6 +31,7 @@ impl ExchangeTap {
             began,
             request: Vec::new(),
             response: Vec::new(),
+            request_trailers: Vec::new(),
             request_bytes: 0,
             response_bytes: 0,
             lost_request_bytes: 0,
@@ -108,14 +110,13 @@ impl Tap for ExchangeTap {
     }
 
     fn request_trailers(&mut self, trailers: &[Header<'_>]) {
-        self.send_request_body();
-        let trailers = masked(trailers.iter().copied());
-        self.tell(Note::RequestEnded { key: self.key, at_us: self.now_us(), trailers });
+        self.request_trailers = masked(trailers.iter().copied());
     }
 
     fn request_end(&mut self) {
         self.send_request_body();
-        self.tell(Note::RequestEnded { key: self.key, at_us: self.now_us(), trailers: Vec::new() });
+        let trailers = std::mem::take(&mut self.request_trailers);
+        self.tell(Note::RequestEnded { key: self.key, at_us: self.now_us(), trailers });
     }
 
     fn connected(&mut self, how: &Connected) {

@@ -51,7 +51,7 @@ fn health(monitor: &Monitor) -> CaptureHealth {
     let (used, limit) = monitor.capture.queue_bytes();
     let health = monitor.recorder.health();
     CaptureHealth {
-        lost: monitor.capture.lost() + health.unsaved.load(Ordering::Relaxed),
+        lost: monitor.capture.lost(),
         incomplete: health.incomplete.load(Ordering::Relaxed),
         queue_bytes: used as u64,
         queue_limit: limit as u64,

@@ -20,8 +20,6 @@ pub(super) struct OpenExchange {
     /// The request's body, kept until it is read. `None`: not a call whose body says who asked.
     request: Option<Vec<u8>>,
     answer: Option<AnswerReader>,
-    /// Something of it could not be stored: why.
-    pub(super) unstored: Option<String>,
 }
 
 impl OpenExchange {
@@ -39,7 +37,7 @@ impl OpenExchange {
             capture: Capture { complete: true, reason: None },
             ..Exchange::default()
         };
-        let mut open = OpenExchange { row, request: wants_body.then(Vec::new), answer: None, unstored: None };
+        let mut open = OpenExchange { row, request: wants_body.then(Vec::new), answer: None };
         open.identify(None);
         open
     }
@@ -138,11 +136,11 @@ impl OpenExchange {
         }
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
         self.row.error = failure(&self.row, &ended.end, &reading);
-        self.row.capture = self.capture(ended);
+        self.row.capture = Self::capture(ended);
         fed
     }
 
-    fn capture(&self, ended: &Ended) -> Capture {
+    fn capture(ended: &Ended) -> Capture {
         let mut missing = Vec::new();
         if ended.lost_request_bytes > 0 {
             missing.push(format!("queue full: {} bytes of the request", ended.lost_request_bytes));
@@ -153,7 +151,6 @@ impl OpenExchange {
         if ended.lost_notes {
             missing.push("queue full: heads or times".to_owned());
         }
-        missing.extend(self.unstored.clone());
         let reason = (!missing.is_empty()).then(|| missing.join("; "));
         Capture { complete: reason.is_none(), reason }
     }

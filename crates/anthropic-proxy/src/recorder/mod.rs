@@ -1,7 +1,7 @@
 //! The only writer: takes what the traffic told, reads it, and saves it in batches, on a thread of its own.
 //!
-//! Contract: it never calls back to the traffic. When the disk refuses, the exchange is marked incomplete and counted, and the next
-//! batch is tried again: a disk that has room again is used again.
+//! Contract: it never calls back to the traffic. What the disk refuses the store's writer keeps, within its bounds, and tries again
+//! with every commit; here the refusal is shown until a write succeeds.
 
 mod exchange;
 
@@ -22,22 +22,20 @@ use uuid::Uuid;
 /// How long notes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How long the recorder sleeps when nothing comes, before it tidies up.
+/// How long the recorder sleeps when nothing comes and nothing runs, before it tidies up.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// How long it sleeps while something runs: what a silent stream brought last is then handed to the disk.
+const WATCHFUL: Duration = Duration::from_secs(1);
 
 /// How often a running exchange is announced at the most.
 const PROGRESS: Duration = Duration::from_millis(250);
-
-/// Ended exchanges that wait in memory for a disk that has room again.
-const UNSAVED_LIMIT: usize = 10_000;
 
 /// Counts of what could not be recorded, for the page and the log.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     /// Exchanges whose record misses something, since the start.
     pub(crate) incomplete: AtomicU64,
-    /// Ended exchanges whose row could never be written.
-    pub(crate) unsaved: AtomicU64,
     /// The last write was refused.
     pub(crate) failing: AtomicBool,
     /// Why.
@@ -91,7 +89,6 @@ impl Recorder {
             orders: Arc::clone(&recorder.orders),
             health: Arc::clone(&recorder.health),
             open: HashMap::new(),
-            unsaved: Vec::new(),
             trouble: None,
         };
         let thread =
@@ -139,7 +136,6 @@ struct Worker {
     orders: Arc<Mutex<Vec<Order>>>,
     health: Arc<Health>,
     open: HashMap<Key, Tracked>,
-    unsaved: Vec<Exchange>,
     /// The first refusal of the batch in progress.
     trouble: Option<String>,
 }
@@ -154,7 +150,7 @@ impl Worker {
     fn run(mut self, notes: &Receiver<Note>) {
         let mut batch = Vec::new();
         loop {
-            notes.take(&mut batch, IDLE);
+            notes.take(&mut batch, if self.open.is_empty() { IDLE } else { WATCHFUL });
             let closing = notes.is_closed();
             if batch.is_empty() && !self.has_orders() {
                 if closing {
@@ -175,10 +171,9 @@ impl Worker {
             self.obey();
             self.commit();
         }
-        self.save_unsaved();
         self.commit();
-        if !self.unsaved.is_empty() {
-            tracing::error!(exchanges = self.unsaved.len(), "could not be saved");
+        if let Some(problem) = self.health.problem() {
+            tracing::error!(problem, "the last exchanges could not be written");
         }
     }
 
@@ -229,12 +224,12 @@ impl Worker {
             Note::RequestBody { data, .. } => {
                 exchange.request_body(&data);
                 let result = self.writer.append_body(id, Side::Request, &data);
-                self.keep(&mut tracked, result);
+                self.store("body", result);
             }
             Note::RequestEnded { at_us, trailers, .. } => {
                 exchange.request_ended(at_us, trailers);
                 let result = self.writer.finish_body(id, Side::Request).map(|_| ());
-                self.keep(&mut tracked, result);
+                self.store("body", result);
                 self.save(&mut tracked);
                 self.announce(&mut tracked);
             }
@@ -273,7 +268,7 @@ impl Worker {
             .writer
             .append_body(id, Side::Response, data)
             .and_then(|()| self.writer.append_frames(id, &[frame(data, at_us)]));
-        self.keep(tracked, result);
+        self.store("body", result);
         self.announce_events(&tracked.exchange.row, from, fed.events);
         if tracked.announced.elapsed() >= PROGRESS {
             self.announce_if_watched(tracked);
@@ -281,28 +276,13 @@ impl Worker {
     }
 
     fn end(&mut self, tracked: Tracked) {
-        let mut row = tracked.exchange.row;
-        if let Some(reason) = tracked.exchange.unstored
-            && row.capture.complete
-        {
-            row.capture = store::Capture { complete: false, reason: Some(reason) };
-        }
+        let row = tracked.exchange.row;
         if !row.capture.complete {
             self.health.incomplete.fetch_add(1, Ordering::Relaxed);
         }
         let result = self.writer.save(&row);
-        if !self.store("row", result) {
-            self.remember_unsaved(row.clone());
-        }
+        self.store("row", result);
         self.live.announce(Change::Exchange(Arc::new(row)));
-    }
-
-    /// The exchange goes on whether its bytes could be stored or not; the record says which.
-    fn keep(&mut self, tracked: &mut Tracked, result: Result<(), store::Error>) {
-        if let Err(error) = &result {
-            tracked.exchange.unstored.get_or_insert_with(|| format!("not stored: {error}"));
-        }
-        self.store("bytes", result);
     }
 
     fn save(&mut self, tracked: &mut Tracked) {
@@ -311,51 +291,25 @@ impl Worker {
     }
 
     fn commit(&mut self) {
-        if !self.health.failing.load(Ordering::Relaxed) {
-            self.save_unsaved();
-        }
         let result = self.writer.commit();
         self.store("batch", result);
         self.health.report(self.trouble.take());
     }
 
-    fn remember_unsaved(&mut self, row: Exchange) {
-        if self.unsaved.len() < UNSAVED_LIMIT {
-            self.unsaved.push(row);
-        } else {
-            self.health.unsaved.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn save_unsaved(&mut self) {
-        let mut rows = std::mem::take(&mut self.unsaved).into_iter();
-        while let Some(mut row) = rows.next() {
-            row.capture.complete = false;
-            row.capture.reason.get_or_insert_with(|| "saved late: the disk was full".to_owned());
-            let result = self.writer.save(&row);
-            if !self.store("row", result) {
-                self.unsaved.push(row);
-                self.unsaved.extend(rows);
-                return;
-            }
-        }
-    }
-
     fn tidy(&mut self) {
-        self.save_unsaved();
         self.commit();
+        if !self.open.is_empty() {
+            return;
+        }
         let result = self.writer.idle();
         self.store("checkpoint", result);
     }
 
-    /// Notes whether the store took it. Returns whether it did.
-    fn store(&mut self, what: &str, result: Result<(), store::Error>) -> bool {
-        let refusal = result.err();
-        let taken = refusal.is_none();
-        if let Some(error) = refusal {
+    /// Notes what the store refused; the writer keeps it and tries again.
+    fn store(&mut self, what: &str, result: Result<(), store::Error>) {
+        if let Err(error) = result {
             self.trouble.get_or_insert_with(|| format!("{what}: {error}"));
         }
-        taken
     }
 
     /// Announced whether somebody watches or not: who comes back with a cursor is told of it.
