@@ -13,6 +13,8 @@ use crate::server::lock;
 pub(super) struct Batch {
     object: Value,
     results: Vec<Value>,
+    /// Stated once the batch has ended.
+    results_url: String,
 }
 
 impl Api {
@@ -69,12 +71,11 @@ impl Api {
             "request_counts": {"processing": requests.len(), "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0},
             "created_at": self.clock().rfc3339(0), "expires_at": self.clock().rfc3339(24 * 3600),
             "ended_at": null, "cancel_initiated_at": null, "archived_at": null,
-            "results_url": format!("http://{host}/v1/messages/batches/{id}/results"),
+            "results_url": null,
         });
-        let mut shown = object.clone();
-        shown["results_url"] = Value::Null;
-        lock(&self.batches).push(Batch { object, results });
-        Ok(Reply::json(200, &shown))
+        let results_url = format!("http://{host}/v1/messages/batches/{id}/results");
+        lock(&self.batches).push(Batch { object: object.clone(), results, results_url });
+        Ok(Reply::json(200, &object))
     }
 
     fn batch_result(&self, request: &Request<'_>, one: &Value) -> Value {
@@ -107,6 +108,7 @@ impl Batch {
         self.object["request_counts"] = json!({"processing": 0, "succeeded": count("succeeded"),
             "errored": count("errored"), "canceled": count("canceled"), "expired": 0});
         self.object["processing_status"] = "ended".into();
+        self.object["results_url"] = self.results_url.clone().into();
         self.object["ended_at"] = self.object["created_at"].clone();
     }
 
