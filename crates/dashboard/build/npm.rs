@@ -48,7 +48,7 @@ fn install(copy: &Path) -> Result<(), String> {
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    npm(copy, &["ci", "--no-audit", "--no-fund"])?;
+    npm(copy, &["ci", "--include=dev", "--no-audit", "--no-fund"])?;
     fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 

@@ -1,5 +1,6 @@
 // What the server tells as it happens: one EventSource for the page, handed on to whoever listens. It keeps the newest
 // row of each exchange that runs, and nothing else; lists and panes keep what they show.
+import { SvelteMap } from 'svelte/reactivity';
 import type { LiveMessage, RequestRow, Stats, StreamChunk } from './types';
 
 export type Delta = { from: number; events: StreamChunk[] };
@@ -21,7 +22,7 @@ class Live {
   stats: Stats | null = $state.raw(null);
 
   #source: EventSource | null = null;
-  #running = new Map<string, RequestRow>();
+  #running = new SvelteMap<string, RequestRow>();
   #rows = new Set<Listener<RequestRow>>();
   #resets = new Set<Listener<Reset>>();
   #deltas = new Map<string, Set<Listener<Delta>>>();
@@ -66,7 +67,7 @@ class Live {
     };
   }
 
-  /** The newest row known of an exchange that runs. */
+  /** The newest row known of an exchange that runs; reactive. */
   row(id: string): RequestRow | undefined {
     return this.#running.get(id);
   }
