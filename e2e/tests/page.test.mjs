@@ -1,0 +1,128 @@
+// The page in real Chromium, served by the built proxy, while requests go through it.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { startStack, until } from "../lib/stack.mjs";
+
+const pictures = fileURLToPath(new URL("../screenshots", import.meta.url));
+const flags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+
+let stack;
+let browser;
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  stack = await startStack();
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
+});
+beforeEach(() => stack.reset());
+after(async () => {
+  await browser?.close();
+  stack?.stop();
+});
+
+/** A page of which every complaint, and every request to elsewhere, fails the test. */
+async function open(path = "/monitor", options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 850 }, locale: "en-US", ...options });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(stack.url) && !request.url().startsWith("data:")) complaints.push(request.url());
+  });
+  await page.goto(stack.url + path);
+  return { page, done: async () => (assert.deepEqual(complaints, []), await context.close()) };
+}
+
+const ask = (content, more = {}) =>
+  fetch(`${stack.url}/v1/messages?beta=true`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-api-key": "sk-ant-api03-nothing-nothing-nothing" },
+    body: JSON.stringify({
+      model: "claude-opus-5-5", max_tokens: 512, stream: true, messages: [{ role: "user", content }], ...more,
+    }),
+  });
+
+const row = (page, text) => page.getByRole("row").filter({ hasText: text }).first();
+
+test("a page without data says what to do", async () => {
+  const { page, done } = await open();
+  await page.getByText("ANTHROPIC_BASE_URL").first().waitFor();
+  await page.screenshot({ path: join(pictures, "empty.png") });
+  await done();
+});
+
+test("requests appear live, and a detail opens with all its tabs", async () => {
+  const { page, done } = await open();
+  await page.getByText("ANTHROPIC_BASE_URL").first().waitFor();
+  await (await ask("What is new? [sim:thinking=hm] [sim:text=**Nothing** is `new`.]")).text();
+  await row(page, "claude-opus-5-5").click();
+  await page.getByRole("tab").first().waitFor();
+  await page.locator("strong", { hasText: "Nothing" }).last().waitFor();
+  for (const name of ["Stream", "Request", "Response", "Headers", "Conversation"]) {
+    await page.getByRole("tab", { name }).click();
+    await page.screenshot({ path: join(pictures, `tab-${name.toLowerCase()}.png`) });
+  }
+  await page.getByRole("tab", { name: "Headers" }).click();
+  await page.getByText("x-api-key").first().waitFor();
+  assert.ok(!(await page.content()).includes("nothing-nothing"), "the key is masked");
+  await done();
+});
+
+test("an answer grows while it comes", async () => {
+  const { page, done } = await open();
+  const answer = await ask("Tell me a story. [sim:words=300] [sim:drip=30]");
+  await row(page, "claude-opus-5-5").click();
+  const length = async () => (await page.getByRole("tabpanel").innerText()).length;
+  await until("the first words", async () => (await length()) > 150);
+  const before = await length();
+  assert.equal((await stack.get("/api/monitor/requests?status=pending")).total, 1, "it still runs");
+  await until("more words", async () => (await length()) > before + 100);
+  await answer.text();
+  await done();
+});
+
+test("hostile text is shown as text", async () => {
+  const evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
+  await (await ask(`${evil} [sim:text=${evil} [x](javascript:document.title=1)]`, { model: `m${evil}` })).text();
+  const { page, done } = await open();
+  await row(page, "<img").click();
+  for (const name of ["Conversation", "Stream", "Request", "Response", "Headers"]) {
+    await page.getByRole("tab", { name }).click();
+    await page.getByRole("tabpanel").waitFor();
+  }
+  assert.notEqual(await page.title(), "owned");
+  assert.equal(await page.locator("img[src=x]").count(), 0);
+  assert.equal(await page.locator("a[href^=javascript]").count(), 0);
+  await done();
+});
+
+for (const [name, options] of Object.entries({
+  light: { colorScheme: "light" },
+  dark: { colorScheme: "dark" },
+  chinese: { colorScheme: "light", locale: "zh-CN" },
+  narrow: { colorScheme: "light", viewport: { width: 400, height: 800 } },
+})) {
+  test(`it can be read: ${name}`, async () => {
+    await (await ask("Fix the parser [sim:thinking=let me look] [sim:tool Bash {\"command\":\"cargo test\"}]")).text();
+    await (await ask("hi [sim:error=529]")).text();
+    await stack.rows();
+    const { page, done } = await open("/monitor", options);
+    await row(page, "claude-opus-5-5").waitFor();
+    await page.screenshot({ path: join(pictures, `list-${name}.png`) });
+    if (name === "chinese") assert.equal(await page.locator("html").getAttribute("lang"), "zh-CN");
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+    assert.ok(wide, "nothing sticks out sideways");
+    await page.getByRole("row").filter({ hasText: "claude-opus-5-5" }).last().click();
+    await page.getByRole("tab").first().waitFor();
+    await page.screenshot({ path: join(pictures, `detail-${name}.png`) });
+    await done();
+  });
+}
