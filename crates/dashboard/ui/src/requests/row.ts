@@ -8,6 +8,21 @@ export function callName(row: RequestRow): string {
   return agent && kind === 'subagent' ? `${kind} · ${agent}` : kind;
 }
 
+/** `claude-haiku-4-5-20251001` as `haiku-4-5`: what tells models apart, where room is short. */
+export function shortModel(model: string): string {
+  return model.replace(/^claude-/, '').replace(/-20\d{6}$/, '');
+}
+
+/** Whether another model answered than was asked. */
+export function isSwapped(row: RequestRow): boolean {
+  return Boolean(row.model && row.servedModel && row.model !== row.servedModel);
+}
+
+/** The model in full, and the one that answered if it is another. */
+export function modelTitle(row: RequestRow): string {
+  return isSwapped(row) ? `${row.model} → ${row.servedModel}` : (row.model ?? '');
+}
+
 /** A colour that stays with a session. */
 export function sessionHue(id: string): number {
   let hash = 0;
