@@ -40,5 +40,5 @@ export function waterfall(metrics: Metrics): { wait: number; stream: number } {
   if (whole === 0) return { wait: 0, stream: 4 };
   const length = Math.min(100, (100 * Math.log1p(whole / 50)) / Math.log1p(FULL_MS / 50));
   const wait = (length * waited) / whole;
-  return { wait, stream: length - wait };
+  return { wait, stream: Math.max(0, length - wait) };
 }
