@@ -120,6 +120,14 @@ fn wrong_questions_get_answers_that_say_what_is_right() {
 }
 
 #[test]
+fn a_script_that_finishes_sending_gets_its_answer() {
+    let (proxy, _upstream) = proxy_with_answers();
+    let mut client = Client::connect(proxy.authority());
+    client.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").finish();
+    assert!(String::from_utf8(client.read_to_end()).unwrap().contains("healthy"));
+}
+
+#[test]
 fn only_pages_of_this_origin_may_call() {
     let (proxy, _upstream) = proxy_with_answers();
     let cases = [

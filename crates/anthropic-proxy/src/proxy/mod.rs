@@ -27,11 +27,15 @@ impl Handler for Proxy {
     type Tap = ExchangeTap;
 
     fn route(&self, head: &RequestHead<'_>, peer: SocketAddr) -> Route<ExchangeTap> {
-        if is_ours(head.method, head.path()) {
+        if let Some(own) = own_route(head.method, head.path()) {
             return Route {
                 upstream: Arc::clone(&self.monitor),
                 tap: ExchangeTap::deaf(),
-                on_client_disconnect: OnClientDisconnect::Cancel,
+                // A page that has gone must end its live stream at once; a script that has only finished sending gets its answer.
+                on_client_disconnect: match own {
+                    Own::Home => OnClientDisconnect::Drain,
+                    Own::Monitor => OnClientDisconnect::Cancel,
+                },
             };
         }
         Route {
@@ -50,13 +54,23 @@ impl Handler for Proxy {
     }
 }
 
-/// Whether a request is ours to answer. Everything else is forwarded, `HEAD /` included: clients send it as a first sign of life.
-fn is_ours(method: &str, path_and_query: &[u8]) -> bool {
+/// A route that is ours to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    /// `/` and `/health`: short answers.
+    Home,
+    /// The page and its API: some answers have no end.
+    Monitor,
+}
+
+/// Which of our own routes a request is for. Everything else is forwarded, `HEAD /` included: clients send it as a first sign of
+/// life.
+fn own_route(method: &str, path_and_query: &[u8]) -> Option<Own> {
     let path = path_and_query.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     let below = |root: &[u8]| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
     match path {
-        b"/" | b"/health" => method == "GET",
-        _ => below(b"/monitor") || below(b"/api/monitor"),
+        b"/" | b"/health" => (method == "GET").then_some(Own::Home),
+        _ => (below(b"/monitor") || below(b"/api/monitor")).then_some(Own::Monitor),
     }
 }
 
@@ -87,7 +101,7 @@ mod tests {
             ("OPTIONS", "*", false),
         ];
         for (method, path, expected) in cases {
-            assert_eq!(is_ours(method, path.as_bytes()), expected, "{method} {path}");
+            assert_eq!(own_route(method, path.as_bytes()).is_some(), expected, "{method} {path}");
         }
     }
 }
