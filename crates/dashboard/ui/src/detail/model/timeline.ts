@@ -104,3 +104,9 @@ export function axisSteps(span: number, most = 6): number[] {
   const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? power * 10;
   return Array.from({ length: Math.floor(span / step) + 1 }, (_, i) => i * step);
 }
+
+/** What a row says of an event, on one line: the text it adds, else its kind, else its data. */
+export function summary(info: EventInfo, data: string): string {
+  const said = info.piece || info.detail || data.slice(0, 200);
+  return (info.block === null ? '' : `[${info.block}] `) + said.replace(/\r?\n/g, '↵').replace(/\t/g, '⇥');
+}
