@@ -36,7 +36,7 @@ test.each([
   [{ duration: 800, firstTokenTime: 100 }, 'an answer'],
   [{ duration: 9_000_000, firstTokenTime: 8_000_000 }, 'a very long one'],
   [{ duration: 0.5, firstTokenTime: 0.7 }, 'clocks that disagree'],
-])('the bar of %j stays within its cell (%s)', (metrics) => {
+])('the bar of %j stays within its cell (%s)', (metrics, _what) => {
   const { wait, stream } = waterfall(fakeRow({}, metrics).metrics);
   expect(wait).toBeGreaterThanOrEqual(0);
   expect(stream).toBeGreaterThanOrEqual(0);
