@@ -63,7 +63,7 @@ test("requests appear live, and a detail opens with all its tabs", async () => {
   const { page, done } = await open();
   await page.getByText("ANTHROPIC_BASE_URL").first().waitFor();
   await (await ask("What is new? [sim:thinking=hm] [sim:text=**Nothing** is `new`.]")).text();
-  await row(page, "claude-opus-5-5").click();
+  await row(page, "opus-5-5").click();
   await page.getByRole("tab").first().waitFor();
   await page.locator("strong", { hasText: "Nothing" }).last().waitFor();
   for (const name of ["Stream", "Request", "Response", "Headers", "Conversation"]) {
@@ -79,7 +79,7 @@ test("requests appear live, and a detail opens with all its tabs", async () => {
 test("an answer grows while it comes", async () => {
   const { page, done } = await open();
   const answer = await ask("Tell me a story. [sim:words=300] [sim:drip=30]");
-  await row(page, "claude-opus-5-5").click();
+  await row(page, "opus-5-5").click();
   const length = async () => (await page.getByRole("tabpanel").innerText()).length;
   await until("the first words", async () => (await length()) > 150);
   const before = await length();
@@ -115,12 +115,12 @@ for (const [name, options] of Object.entries({
     await (await ask("hi [sim:error=529]")).text();
     await stack.rows();
     const { page, done } = await open("/monitor", options);
-    await row(page, "claude-opus-5-5").waitFor();
+    await row(page, "opus-5-5").waitFor();
     await page.screenshot({ path: join(pictures, `list-${name}.png`) });
     if (name === "chinese") assert.equal(await page.locator("html").getAttribute("lang"), "zh-CN");
     const wide = await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
     assert.ok(wide, "nothing sticks out sideways");
-    await page.getByRole("row").filter({ hasText: "claude-opus-5-5" }).last().click();
+    await page.getByRole("row").filter({ hasText: "opus-5-5" }).last().click();
     await page.getByRole("tab").first().waitFor();
     await page.screenshot({ path: join(pictures, `detail-${name}.png`) });
     await done();

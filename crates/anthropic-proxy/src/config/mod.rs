@@ -26,7 +26,7 @@ pub(crate) struct Flags {
     /// Port to listen on; 0 takes a free one [env: PORT] [default: 8082]
     #[arg(long, short, value_name = "PORT", global = true)]
     pub(crate) port: Option<String>,
-    /// Where requests are forwarded; a base path is kept [env: UPSTREAM_URL, or ANTHROPIC_BASE_URL] [default: https://api.anthropic.com]
+    /// Where requests are forwarded; a base path is kept [env: UPSTREAM_URL, or ANTHROPIC_BASE_URL] [default: Anthropic's API]
     #[arg(long, short, value_name = "URL", global = true)]
     pub(crate) upstream_url: Option<String>,
     /// How long the upstream may stay silent, in milliseconds [env: REQUEST_TIMEOUT] [default: 600000]
