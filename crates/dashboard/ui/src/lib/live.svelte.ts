@@ -43,6 +43,7 @@ class Live {
     this.#source?.close();
     this.#source = null;
     this.#connectedBefore = false;
+    this.#hasCursor = false;
     this.state = 'connecting';
   }
 
@@ -103,21 +104,22 @@ class Live {
     this.#source = source;
     source.onopen = () => {
       clearInterval(this.#countdown);
-      // A new source has no cursor, so what happened in between has to be fetched. A resumed one has its own.
-      if (this.#connectedBefore && this.state === 'waiting' && !this.#resumes) this.take({ type: 'resync' });
+      // Without a cursor to take up, what happened in between has to be fetched. With one the server tells what was missed.
+      if (this.#connectedBefore && !this.#hasCursor) this.take({ type: 'resync' });
       this.#connectedBefore = true;
-      this.#resumes = true;
       this.#heard = Date.now();
       this.state = 'live';
     };
     source.onmessage = (event: MessageEvent<string>) => {
+      if (event.lastEventId) this.#hasCursor = true;
       const message = parse(event.data);
       if (message) this.take(message);
     };
     source.onerror = () => this.#wait(source.readyState === EventSource.CLOSED);
   }
 
-  #resumes = false;
+  /** Whether the source has had an `id:` line, which the browser sends along when it connects again. */
+  #hasCursor = false;
 
   /** Counts down to the next try: the browser's own, or ours if it gave up. */
   #wait(gaveUp: boolean): void {
@@ -135,7 +137,7 @@ class Live {
 
   #reopen(): void {
     this.#source?.close();
-    this.#resumes = false;
+    this.#hasCursor = false;
     this.#open();
   }
 

@@ -9,7 +9,7 @@ class FakeSource {
   readyState = 0;
   onopen: (() => void) | null = null;
   onerror: (() => void) | null = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
+  onmessage: ((event: { data: string; lastEventId: string }) => void) | null = null;
   constructor(readonly url: string) {
     FakeSource.all.push(this);
   }
@@ -33,7 +33,8 @@ afterEach(() => {
 });
 
 const source = () => FakeSource.all.at(-1)!;
-const send = (message: unknown) => source().onmessage?.({ data: JSON.stringify(message) });
+const send = (message: unknown, lastEventId = '') =>
+  source().onmessage?.({ data: JSON.stringify(message), lastEventId });
 
 test('one connection serves everyone, and rows reach those who listen', () => {
   live.start();
@@ -60,7 +61,7 @@ test('events of an answer go only to who asked for that answer', () => {
 });
 
 test('a message that is no JSON is passed over', () => {
-  expect(() => source().onmessage?.({ data: '{"type":' })).not.toThrow();
+  expect(() => source().onmessage?.({ data: '{"type":', lastEventId: '' })).not.toThrow();
 });
 
 test('a lost connection counts down; the one the browser resumes needs nothing fetched', () => {
@@ -68,6 +69,7 @@ test('a lost connection counts down; the one the browser resumes needs nothing f
   const end = live.onReset((why) => resets.push(why));
   source().onopen?.();
   expect(live.state).toBe('live');
+  send({ type: 'request', request: fakeRow() }, 'run-1:7');
   source().onerror?.();
   expect(live.state).toBe('waiting');
   expect(live.retryIn).toBe(3);
@@ -90,6 +92,18 @@ test('a connection that the browser gave up is made anew, and everything fetched
   expect(FakeSource.all).toHaveLength(2);
   source().onopen?.();
   expect(live.state).toBe('live');
+  expect(resets).toEqual(['resync']);
+  end();
+});
+
+test('a connection that is resumed before it had a cursor cannot know what it missed: everything is fetched', () => {
+  const resets: string[] = [];
+  const end = live.onReset((why) => resets.push(why));
+  source().onopen?.();
+  send({ type: 'stats', stats: {} });
+  expect(resets).toEqual([]);
+  source().onerror?.();
+  source().onopen?.();
   expect(resets).toEqual(['resync']);
   end();
 });
