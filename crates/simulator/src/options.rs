@@ -17,6 +17,8 @@ pub struct Options {
     pub clock: Clock,
     /// How many of the newest requests `received` keeps; 0 keeps none (benches).
     pub remember: usize,
+    /// How many bytes of bodies `received` keeps at most; older requests are dropped first, the newest never.
+    pub remember_bytes: usize,
     /// The unified limit's tokens in five hours: what makes the utilization headers rise.
     pub five_hour_tokens: u64,
 }
@@ -29,6 +31,7 @@ impl Default for Options {
             seed: 0,
             clock: Clock::system(),
             remember: 10_000,
+            remember_bytes: 256 << 20,
             five_hour_tokens: 20_000_000,
         }
     }

@@ -48,6 +48,12 @@ impl Received {
         self.target.split('?').next().unwrap_or_default()
     }
 
+    /// What its bodies hold in memory; an unchunked body is held once.
+    fn body_bytes(&self) -> usize {
+        let raw = if self.raw_body.as_ptr() == self.body.as_ptr() { 0 } else { self.raw_body.len() };
+        self.body.len() + raw
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let at = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         json!({
@@ -72,27 +78,38 @@ impl Received {
 pub(crate) struct Remembered {
     entries: VecDeque<Received>,
     limit: usize,
+    limit_bytes: usize,
+    /// Bytes of all bodies together.
+    bytes: usize,
 }
 
 impl Remembered {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { entries: VecDeque::new(), limit }
+    pub(crate) fn new(limit: usize, limit_bytes: usize) -> Self {
+        Self { entries: VecDeque::new(), limit, limit_bytes, bytes: 0 }
     }
 
     pub(crate) fn push(&mut self, received: Received) {
         if self.limit == 0 {
             return;
         }
-        if self.entries.len() >= self.limit {
-            self.entries.pop_front();
-        }
+        self.bytes += received.body_bytes();
         self.entries.push_back(received);
+        self.forget_old();
     }
 
     pub(crate) fn update(&mut self, id: u64, change: impl FnOnce(&mut Received)) {
         // The request in question is nearly always among the newest.
         if let Some(found) = self.entries.iter_mut().rev().find(|entry| entry.id == id) {
+            let before = found.body_bytes();
             change(found);
+            self.bytes = self.bytes - before + found.body_bytes();
+            self.forget_old();
+        }
+    }
+
+    fn forget_old(&mut self) {
+        while self.entries.len() > self.limit || (self.bytes > self.limit_bytes && self.entries.len() > 1) {
+            self.bytes -= self.entries.pop_front().map_or(0, |oldest| oldest.body_bytes());
         }
     }
 
@@ -102,5 +119,6 @@ impl Remembered {
 
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.bytes = 0;
     }
 }

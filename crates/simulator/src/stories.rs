@@ -49,9 +49,8 @@ pub(crate) fn of_project(project: &str) -> Vec<&'static Story> {
 }
 
 /// The call of a story with this tool and input.
-pub(crate) fn call(story: &Story, tool: &str, input: &Value) -> Option<&'static Call> {
-    let told = of_prompt(&story.prompt)?;
-    told.turns.iter().flat_map(|turn| &turn.calls).find(|call| call.tool == tool && call.input == *input)
+pub(crate) fn call<'a>(story: &'a Story, tool: &str, input: &Value) -> Option<&'a Call> {
+    story.turns.iter().flat_map(|turn| &turn.calls).find(|call| call.tool == tool && call.input == *input)
 }
 
 #[cfg(test)]

@@ -24,6 +24,14 @@ async fn tells_whole_sessions_with_everything_that_may_happen() {
     assert!(bodies.iter().any(|body| body.pointer("/output_config/format").is_some()));
     assert!(bodies.iter().any(|body| body["system"][1]["cache_control"]["ttl"] == "1h"));
     assert!(bodies.iter().any(|body| body["messages"].as_array().is_some_and(|all| all.len() > 12)));
+    let systems_of = |session: &str| {
+        let own = received.iter().zip(&bodies).filter(|(one, _)| {
+            one.header("x-claude-code-session-id") == Some(session)
+                && one.header("x-claude-code-request-class") == Some("main")
+        });
+        own.map(|(_, body)| body["system"][2]["text"].clone()).collect::<std::collections::HashSet<_>>().len()
+    };
+    assert!(sessions.iter().any(|session| systems_of(session) == 2), "some project's notes change");
     // A broken stream is asked for once more, whole; an overload with the same bytes.
     assert!(bodies.iter().any(|body| body.get("tools").is_some() && body.get("stream").is_none()));
     let overloaded: Vec<_> =

@@ -66,8 +66,8 @@ const GUIDE: [&str; 9] = [
     "# Memory\nNotes of earlier sessions are kept in the project folder. Read them when they may help; write down what was surprising and will be true tomorrow. Do not write down what the code already says.",
 ];
 
-/// The system prompt, three blocks, the last two marked for the cache.
-pub(super) fn system(directory: &str, agent: bool, cache_control: &Value) -> Value {
+/// The system prompt, three blocks, the last two marked for the cache; `changed_notes` is another one.
+pub(super) fn system(directory: &str, agent: bool, changed_notes: bool, cache_control: &Value) -> Value {
     let subagent = if agent { " cc_is_subagent=true;" } else { "" };
     let opening = if agent {
         "You are an agent for Claude Code. Do what has been asked; nothing more, nothing less."
@@ -75,8 +75,13 @@ pub(super) fn system(directory: &str, agent: bool, cache_control: &Value) -> Val
         GUIDE[0]
     };
     let rules = if agent { GUIDE[4..8].join("\n\n") } else { GUIDE[1..].join("\n\n") };
+    let notes = if changed_notes {
+        "Run the tests before you say that something is done. Ask before you add a dependency."
+    } else {
+        "Run the tests before you say that something is done."
+    };
     let project = format!(
-        "# Environment\nPrimary working directory: {directory}\nIs a git repository: true\nPlatform: linux\nShell: zsh"
+        "# Project notes\n{notes}\n\n# Environment\nPrimary working directory: {directory}\nIs a git repository: true\nPlatform: linux\nShell: zsh"
     );
     json!([
         {"type": "text", "text": format!("x-anthropic-billing-header: cc_version=2.1.330.3af; cc_entrypoint=cli;{subagent}")},

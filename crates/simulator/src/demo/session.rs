@@ -31,6 +31,8 @@ pub(super) struct Session {
     /// 1-hour caching instead of 5 minutes.
     long_cache: bool,
     gained_tool: bool,
+    /// The user edited the project's notes: the system prompt is another one from here on.
+    changed_notes: bool,
     main: Connection,
 }
 
@@ -64,6 +66,7 @@ impl Session {
             model: MODELS[number % MODELS.len()],
             long_cache: number % 4 == 2,
             gained_tool: false,
+            changed_notes: false,
         }
     }
 
@@ -78,6 +81,9 @@ impl Session {
             }
             if at == 2 && self.number % 3 == 1 {
                 self.gained_tool = true;
+            }
+            if at == 1 && self.number % 4 == 3 {
+                self.changed_notes = true;
             }
             if at == 2 && self.number % 5 == 3 {
                 self.model = "claude-sonnet-5";
@@ -246,7 +252,7 @@ impl Session {
         json!({
             "model": if speaker.agent_type == "Explore" { SMALL_MODEL } else { self.model },
             "messages": messages,
-            "system": prompt::system(directory, agent, &mark),
+            "system": prompt::system(directory, agent, self.changed_notes, &mark),
             "tools": prompt::tools(agent, self.gained_tool),
             "metadata": self.metadata(),
             "max_tokens": if agent { 32_000 } else { 128_000 },

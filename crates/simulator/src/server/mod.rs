@@ -49,7 +49,7 @@ impl Simulator {
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             scripts: Mutex::default(),
-            received: Mutex::new(Remembered::new(options.remember)),
+            received: Mutex::new(Remembered::new(options.remember, options.remember_bytes)),
             changes: watch::Sender::new(0),
             requests: AtomicU64::new(0),
             api: Api::new(options, addr),

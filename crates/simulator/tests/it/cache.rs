@@ -96,51 +96,70 @@ async fn short_prefixes_forms_and_too_many_marks() {
     assert_eq!(ask(&simulator, &body(&five)).await.status(), 400);
 }
 
-/// A naive cache: lists of block names with their end of life.
+/// Blocks of a request: their names, and the lifetime (seconds) each marks, if any.
+type Blocks = Vec<(u8, Option<u64>)>;
+
+/// A naive cache: prefixes as lists of names, each with its lifetime and its end (seconds).
 #[derive(Default)]
 struct Naive {
-    entries: Vec<(Vec<u8>, u64)>,
+    entries: Vec<(Vec<u8>, u64, u64)>,
 }
 
 impl Naive {
-    fn charge(&mut self, blocks: &[u8], mark: usize, now: u64) -> [u64; 4] {
-        self.entries.retain(|(_, end)| *end > now);
-        let known =
-            (0..=mark).rev().find(|at| self.entries.iter().any(|(entry, _)| *entry == blocks[..=*at]));
-        let read = known.map_or(0, |at| at + 1);
-        for (entry, end) in &mut self.entries {
-            if *entry == blocks[..read] {
-                *end = now + 300;
+    /// Input, read, 5-minute and 1-hour writes, in blocks.
+    fn charge(&mut self, blocks: &Blocks, now: u64) -> [u64; 4] {
+        self.entries.retain(|(.., end)| *end > now);
+        let names: Vec<u8> = blocks.iter().map(|(name, _)| *name).collect();
+        let last_mark = blocks.iter().rposition(|(_, mark)| mark.is_some()).map_or(0, |at| at + 1);
+        let is_known = |length: &usize| self.entries.iter().any(|(known, ..)| known[..] == names[..*length]);
+        let read = (1..=last_mark).rev().find(is_known).unwrap_or(0);
+        for length in 1..=read {
+            let marked = blocks[length - 1].1.is_some() || length == read;
+            for (known, lifetime, end) in &mut self.entries {
+                if marked && known[..] == names[..length] {
+                    *end = now + *lifetime;
+                }
             }
         }
-        if read <= mark {
-            self.entries.push((blocks[..=mark].to_vec(), now + 300));
+        let (mut charged, mut written) = (read, [0, 0]);
+        for length in read + 1..=blocks.len() {
+            if let Some(lifetime) = blocks[length - 1].1 {
+                written[usize::from(lifetime == 3_600)] += length - charged;
+                self.entries.push((names[..length].to_vec(), lifetime, now + lifetime));
+                charged = length;
+            }
         }
-        [blocks.len() - mark - 1, read, mark + 1 - read, 0].map(|count| count as u64)
+        [blocks.len() - charged, read, written[0], written[1]].map(|count| count as u64)
     }
 }
 
+fn some_blocks() -> impl Strategy<Value = Blocks> {
+    let mark = prop_oneof![3 => Just(None), 2 => Just(Some(300)), 1 => Just(Some(3_600))];
+    // At most four blocks, so at most four marks.
+    prop::collection::vec((0_u8..2, mark), 1..5)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn agrees_with_a_naive_model(
-        requests in prop::collection::vec((prop::collection::vec(0_u8..3, 1..6), any::<prop::sample::Index>(), 0_u64..400), 1..12)
+        requests in prop::collection::vec((some_blocks(), prop_oneof![0_u64..400, 3_000_u64..3_700]), 1..16)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (simulator, clock) = frozen().await;
             let (mut naive, mut now) = (Naive::default(), 0);
-            for (names, mark, step) in &requests {
-                let mark = mark.index(names.len());
+            for (blocks, step) in &requests {
                 now += step;
                 clock.advance(Duration::from_secs(*step));
-                let blocks: Vec<Value> = names
+                let sent: Vec<Value> = blocks
                     .iter()
-                    .enumerate()
-                    .map(|(at, name)| block(&name.to_string(), (at == mark).then_some("5m")))
+                    .map(|(name, mark)| {
+                        block(&name.to_string(), mark.map(|seconds| if seconds == 300 { "5m" } else { "1h" }))
+                    })
                     .collect();
-                assert_eq!(usage(&simulator, &body(&blocks)).await, naive.charge(names, mark, now), "{requests:?}");
+                assert_eq!(usage(&simulator, &body(&sent)).await, naive.charge(blocks, now), "{requests:?}");
             }
         });
     }

@@ -107,4 +107,14 @@ async fn remembers_no_more_than_it_is_told() {
     }
     let targets: Vec<String> = simulator.received().into_iter().map(|one| one.target).collect();
     assert_eq!(targets, ["/b", "/c"]);
+
+    let options = Options { remember_bytes: 10, ..Options::default() };
+    let simulator = Simulator::start(options).await.unwrap();
+    for body in ["1234", "5678", "9", "more than ten bytes", "x"] {
+        call(&simulator, "POST", "/a", "", body.as_bytes()).await;
+        let kept: usize = simulator.received().iter().map(|one| one.body.len()).sum();
+        assert!(kept <= body.len().max(10), "{kept} bytes after {body:?}");
+    }
+    let bodies: Vec<_> = simulator.received().into_iter().map(|one| one.body).collect();
+    assert_eq!(bodies, ["x"]);
 }
