@@ -13,6 +13,8 @@ const shell = {
     'A part of the page could not be loaded. The proxy may have been updated; load the page anew.',
   'action.close': 'Close',
   'action.cancel': 'Cancel',
+  'action.analyze': 'Analyze',
+  'action.analyzeLong': 'A report over everything that matches the filters, in a new tab',
   'action.export': 'Export',
   'action.exportLong': 'Save everything that matches the filters as a JSON file',
   'action.clear': 'Clear all',

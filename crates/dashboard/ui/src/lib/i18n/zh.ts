@@ -15,6 +15,8 @@ export const zh: Messages = {
   'state.outdated': '页面的一部分无法加载。代理可能已更新,请重新加载页面。',
   'action.close': '关闭',
   'action.cancel': '取消',
+  'action.analyze': '分析',
+  'action.analyzeLong': '在新标签页中打开符合筛选条件的全部记录的报告',
   'action.export': '导出',
   'action.exportLong': '将符合筛选条件的全部记录保存为 JSON 文件',
   'action.clear': '全部清除',
