@@ -77,6 +77,10 @@ async fn a_lookup_goes_back_twenty_blocks_and_no_further() {
         blocks.extend((1..between).map(|at| json!({"type": "text", "text": format!("small {at}")})));
         blocks.push(json!({"type": "text", "text": "end", "cache_control": {"type": "ephemeral"}}));
         assert_eq!(usage(&simulator, &body(&blocks)).await[1], read, "{between} blocks on");
+        // A mark on the old block itself is a lookup of its own.
+        blocks[0] = block("a", Some("5m"));
+        blocks[between]["text"] = "another end".into();
+        assert_eq!(usage(&simulator, &body(&blocks)).await[1], 1, "{between} blocks on, marked");
     }
 }
 
@@ -140,11 +144,12 @@ fn some_blocks() -> impl Strategy<Value = Blocks> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
+    // Steps that add up to exactly the ends of lifetimes, as well as any others.
     #[test]
     fn agrees_with_a_naive_model(
-        requests in prop::collection::vec((some_blocks(), prop_oneof![0_u64..400, 3_000_u64..3_700]), 1..16)
+        requests in prop::collection::vec((some_blocks(), prop_oneof![4 => Just(150_u64), 1 => Just(3_300), 1 => 0_u64..400]), 1..16)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
