@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::mix;
+
 /// Names and what they are for; the schema is the same simple one.
 const TOOLS: [(&str, &str, &[&str]); 12] = [
     (
@@ -86,8 +88,43 @@ pub(super) fn system(directory: &str, agent: bool, changed_notes: bool, cache_co
     json!([
         {"type": "text", "text": format!("x-anthropic-billing-header: cc_version=2.1.330.3af; cc_entrypoint=cli;{subagent}")},
         {"type": "text", "text": opening, "cache_control": cache_control},
-        {"type": "text", "text": format!("{rules}\n\n{project}"), "cache_control": cache_control},
+        {"type": "text", "text": format!("{rules}\n\n{project}\n\n{}", map(directory)), "cache_control": cache_control},
     ])
+}
+
+/// A map of the repository, as many projects keep one in their notes: what gives the prompt its size.
+fn map(directory: &str) -> String {
+    const AREAS: [&str; 10] =
+        ["orders", "ledger", "billing", "search", "accounts", "reports", "import", "export", "mail", "audit"];
+    const PARTS: [(&str, &str); 14] = [
+        ("model", "types and their invariants; no I/O"),
+        ("store", "SQL for this area; the only place that knows its tables"),
+        ("api", "HTTP handlers; validates, then calls the service"),
+        ("service", "what the area does; transactions begin and end here"),
+        ("events", "what is published when something changes, and who listens"),
+        ("jobs", "work that is done at night; every job can be run twice"),
+        ("errors", "everything that can go wrong, and the status it becomes"),
+        ("metrics", "counters and histograms; names are stable"),
+        ("cache", "read-through cache, keyed by tenant and language"),
+        ("policy", "who may do what; tested as a table"),
+        ("format", "numbers, dates and money as text, in every language"),
+        ("client", "calls to other services, with their time limits"),
+        ("migrations", "one file a change; never edited once merged"),
+        ("tests", "behaviour of the area from outside, against a real database"),
+    ];
+    let mut dice = directory.bytes().fold(0, |state, byte| mix(state ^ u64::from(byte)));
+    let mut map = String::from("# Map of the repository");
+    for area in AREAS {
+        map.push_str(&format!("\n## {area}"));
+        for (part, purpose) in PARTS {
+            dice = mix(dice);
+            map.push_str(&format!(
+                "\n- `{directory}/src/{area}/{part}` ({} lines): {purpose}",
+                40 + dice % 500
+            ));
+        }
+    }
+    map
 }
 
 /// The tools; sub-agents cannot start agents, and a session may have gained one more.

@@ -329,7 +329,7 @@ impl Session {
             (3, 2) => Mishap::Fault("[sim:error=429*1][sim:retry-after=2]"),
             (4, 1) => Mishap::Escape,
             (5, 0) => Mishap::Fault("[sim:error-in-stream=overloaded_error*1]"),
-            (6, 2) => Mishap::Fault("[sim:slow-first-byte=2500][sim:thinking]"),
+            (6, 2) => Mishap::Fault("[sim:slow-first-byte=2500]"),
             (7, 1) => Mishap::Fault("[sim:cut-after=12*1]"),
             _ => Mishap::None,
         }
