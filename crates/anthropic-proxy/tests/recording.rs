@@ -365,6 +365,30 @@ fn sigterm_lets_a_stream_in_flight_finish_and_writes_it() {
     assert_eq!(again.only()["outcome"], "complete");
 }
 
+#[test]
+fn what_the_queue_cannot_take_is_counted_and_the_traffic_flows() {
+    const SIZE: usize = 64 << 20;
+    let upstream = Upstream::start(vec![Box::new(|mut client: Client| {
+        client.read_until(b"\r\n\r\n");
+        std::io::copy(&mut std::io::Read::take(&client.0, SIZE as u64), &mut std::io::sink()).unwrap();
+        client.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    })]);
+    // The recorder gathers notes for some milliseconds: far more than one megabyte passes meanwhile.
+    let proxy = Proxy::with(&upstream.url(), &["--capture-queue-mb", "1"]);
+    let mut client = Client::connect(proxy.authority());
+    client.send(format!("POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Length: {SIZE}\r\n\r\n"));
+    client.send(vec![b'x'; SIZE]);
+    assert!(client.read_until(b"\r\n\r\n").starts_with(b"HTTP/1.1 200"));
+    let row = proxy.only();
+    assert_eq!((&row["outcome"], &row["captureComplete"]), (&json!("complete"), &json!(false)));
+    assert_eq!(row["metrics"]["requestSize"], SIZE);
+    assert!(row["captureProblem"].as_str().unwrap().starts_with("queue full: "), "{}", row["captureProblem"]);
+    assert_eq!(row["request"]["bodyStored"], false);
+    assert_eq!(proxy.get("/api/monitor/stats")["capture"]["incomplete"], 1);
+    let kept = proxy.body(&row, "request");
+    assert!(kept.len() < SIZE && kept.iter().all(|byte| *byte == b'x'));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_signal_ends_it_at_once() {

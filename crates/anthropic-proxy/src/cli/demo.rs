@@ -40,7 +40,7 @@ impl Demo {
     }
 
     async fn show(self) -> anyhow::Result<()> {
-        let api = Simulator::start(Options { realistic: true, ..Options::default() })
+        let api = Simulator::start(Options { realistic: true, remember: 0, ..Options::default() })
             .await
             .context("cannot start the simulated API")?;
         let mut flags = self.flags.clone();
