@@ -240,6 +240,22 @@ fn changes_are_told_live_and_a_cursor_takes_them_up_again() {
 }
 
 #[test]
+fn a_page_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
+    const CALLS: usize = 4000;
+    let (proxy, _upstream) = proxy_with_answers();
+    let mut page = watch(&proxy, None);
+    let mut client = Client::connect(proxy.authority());
+    for _ in 0..CALLS {
+        client.send(call(BODY)).read_until(b"}}");
+    }
+    proxy.wait("all of them to be recorded", || {
+        (proxy.get("/api/monitor/stats")["successCount"] == CALLS).then_some(())
+    });
+    // More was announced than any buffer on the way holds; in the end the page knows that it must ask anew.
+    assert!(std::iter::repeat_with(|| next_message(&mut page).0).any(|message| message["type"] == "resync"));
+}
+
+#[test]
 fn the_api_document_is_the_one_the_page_was_made_for() {
     let committed = include_str!("../../dashboard/ui/openapi.json");
     let output = support::command(&["openapi"]).output().unwrap();
