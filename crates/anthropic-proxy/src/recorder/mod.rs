@@ -22,6 +22,9 @@ use uuid::Uuid;
 /// How long notes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// A batch is committed at the latest after so many bytes of notes: until then the writer holds a copy of them.
+const COMMIT_BYTES: usize = 2 << 20;
+
 /// How long the recorder sleeps when nothing comes and nothing runs, before it tidies up.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -162,14 +165,18 @@ impl Worker {
             if !closing && !self.has_orders() {
                 std::thread::sleep(GATHER);
             }
-            let mut released = 0;
+            let mut handled = 0;
             for note in batch.drain(..) {
-                released += note.weight();
+                handled += note.weight();
                 self.handle(note);
+                if handled >= COMMIT_BYTES {
+                    self.commit();
+                    notes.release(std::mem::take(&mut handled));
+                }
             }
-            notes.release(released);
             self.obey();
             self.commit();
+            notes.release(handled);
         }
         self.commit();
         if let Some(problem) = self.health.problem() {
