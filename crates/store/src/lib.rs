@@ -19,6 +19,7 @@
 //! - What a full disk refused is kept in memory and written later, or the record says what is missing.
 
 mod bodies;
+mod cut;
 mod error;
 mod exchange;
 mod frames;
@@ -33,6 +34,7 @@ mod sweep;
 mod underway;
 mod writer;
 
+pub use cut::{Cut, cut};
 pub use error::{Error, OpenError};
 pub use exchange::{
     Agent, Capture, Class, Exchange, Failure, Headers, Outcome, Session, Source, Status, Timing, Usage,
