@@ -164,25 +164,11 @@ impl BodyWriter {
         self.at_stake |= is_long;
         let from_bytes = self.text.is_none();
         put(target, &mut cutter, &mut tree, &self.tail, true, from_bytes)?;
-        let Target { connection, packs, session } = target;
-        let whole =
-            tree.finish(&mut |entries| packs.place_list(connection, *session, &entries, from_bytes))?;
-        let place = match whole {
-            None => return Ok(None),
-            Some(Entry::Place(place)) => (place, true),
-            Some(Entry::Literal(bytes)) => {
-                let text = || from_bytes.then(|| text_of(&bytes, Form::Glue)).flatten();
-                packs.place(
-                    connection,
-                    *session,
-                    &NewPiece { kind: Kind::Data, bytes: &bytes, text: &text },
-                )?
-            }
-        };
-        if let Some(text) = &self.text {
-            words::index_once(connection, place.0, text)?;
+        let root = whole(target, tree, from_bytes)?;
+        if let (Some(root), Some(text)) = (root, &self.text) {
+            words::index_once(target.connection, root, text)?;
         }
-        Ok(Some(place.0))
+        Ok(root)
     }
 
     /// No more will come.
@@ -246,28 +232,31 @@ pub(crate) fn seal(mut target: Target<'_>, seq: i64, side: Side) -> Result<(), E
 /// What the database has of a body that was being appended to, as one piece or list.
 fn root_of_tail(target: &mut Target<'_>, seq: i64, side: Side) -> Result<Option<i64>, Error> {
     let Some((list, bytes)) = tail(target.connection, seq, side)? else { return Ok(None) };
-    let Target { connection, packs, session } = target;
-    let mut entries = Vec::new();
+    let mut tree = Tree::default();
     for entry in list::decode(&list) {
-        entries.push(match entry? {
+        let entry = match entry? {
             EntryRef::Literal(bytes) => Entry::Literal(bytes.to_vec()),
             EntryRef::Place(place) => Entry::Place(place),
-        });
+        };
+        let Target { connection, packs, session } = target;
+        tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, true))?;
     }
-    cut::cut(&bytes, &mut |part| {
-        entries.push(match part {
-            Cut::Literal(bytes) | Cut::Piece { bytes, .. } => Entry::Literal(bytes.to_vec()),
-        });
-    });
-    let mut place_list = |entries: Vec<Entry>| packs.place_list(connection, *session, &entries, true);
-    let mut tree = Tree::default();
-    for entry in entries {
-        tree.push(entry, &mut place_list)?;
-    }
-    match tree.finish(&mut place_list)? {
-        Some(Entry::Place(place)) => Ok(Some(place)),
-        Some(literal) => place_list(vec![literal]).map(Some),
+    put(target, &mut Cutter::default(), &mut tree, &bytes, true, true)?;
+    whole(target, tree, true)
+}
+
+/// The place of a body whose parts are all in the tree; `None` if it is empty.
+fn whole(target: &mut Target<'_>, tree: Tree, indexed: bool) -> Result<Option<i64>, Error> {
+    let Target { connection, packs, session } = target;
+    let entry = tree.finish(&mut |list| packs.place_list(connection, *session, &list, indexed))?;
+    match entry {
         None => Ok(None),
+        Some(Entry::Place(place)) => Ok(Some(place)),
+        Some(Entry::Literal(bytes)) => {
+            let text = || indexed.then(|| words::of_glue(&bytes));
+            let piece = NewPiece { kind: Kind::Data, bytes: &bytes, text: &text };
+            Ok(Some(packs.place(connection, *session, &piece)?.0))
+        }
     }
 }
 
@@ -292,8 +281,10 @@ fn sign(
     Ok(())
 }
 
+type Tail = (Vec<u8>, Vec<u8>);
+
 /// What waits of a growing body: a list of what was cut, and the bytes that were not.
-fn tail(connection: &Connection, seq: i64, side: Side) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+fn tail(connection: &Connection, seq: i64, side: Side) -> Result<Option<Tail>, Error> {
     let found = connection
         .prepare_cached("SELECT list, bytes FROM tail WHERE exchange = ? AND side = ?")?
         .query_row(params![seq, side.number()], |row| {

@@ -76,6 +76,9 @@ pub(crate) enum Form {
     Plain,
 }
 
+/// Takes segments.
+pub(crate) type Each<'a, E> = dyn FnMut(&[u8], Form) -> Result<(), E> + 'a;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Place {
     /// Nothing but white space so far.
@@ -101,12 +104,7 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     /// Hands out the segments of `bytes` that are sure; with `last` all of them. Returns how many bytes that were.
-    pub(crate) fn scan<E>(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        each: &mut dyn FnMut(&[u8], Form) -> Result<(), E>,
-    ) -> Result<usize, E> {
+    pub(crate) fn scan<E>(&mut self, bytes: &[u8], last: bool, each: &mut Each<'_, E>) -> Result<usize, E> {
         let mut done = 0;
         loop {
             let rest = &bytes[done..];

@@ -8,17 +8,21 @@
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
 //! - `select`: questions over many rows
-//! - `row`, `underway`: an exchange as rows; what the writer still holds of it
-//! - `bodies`, `frames`: bodies as pieces, frame times as deltas
+//! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
+//! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
+//! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
+//! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
+//! - `words`: what of the bytes is text
 //! - `sweep`: gives back the space of what was deleted
-//! - `schema`: tables and migrations
+//! - `schema`, `convert`: tables and migrations
 //!
 //! # Invariants
 //! - Readers never wait for the writer, nor the writer for readers: no read transaction lives longer than one call into SQLite.
-//! - Bodies lie in tables of their own, compressed; a list never touches them.
+//! - A piece is stored once, whatever bodies it occurs in; a body is restored byte for byte, whatever it was.
 //! - What a full disk refused is kept in memory and written later, or the record says what is missing.
 
 mod bodies;
+mod convert;
 mod cut;
 mod error;
 mod exchange;

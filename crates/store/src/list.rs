@@ -77,6 +77,9 @@ pub(crate) fn decode(mut bytes: &[u8]) -> impl Iterator<Item = Result<EntryRef<'
     })
 }
 
+/// Stores a list that is complete, and returns its place.
+pub(crate) type StoreList<'a> = dyn FnMut(Vec<Entry>) -> Result<i64, Error> + 'a;
+
 /// Builds the tree of one body from its entries in order.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
@@ -105,21 +108,12 @@ impl Level {
 }
 
 impl Tree {
-    /// Adds an entry; `store` is given each list that is complete and returns its place.
-    pub(crate) fn push(
-        &mut self,
-        entry: Entry,
-        store: &mut dyn FnMut(Vec<Entry>) -> Result<i64, Error>,
-    ) -> Result<(), Error> {
+    /// Adds an entry.
+    pub(crate) fn push(&mut self, entry: Entry, store: &mut StoreList<'_>) -> Result<(), Error> {
         self.push_at(0, entry, store)
     }
 
-    fn push_at(
-        &mut self,
-        level: usize,
-        entry: Entry,
-        store: &mut dyn FnMut(Vec<Entry>) -> Result<i64, Error>,
-    ) -> Result<(), Error> {
+    fn push_at(&mut self, level: usize, entry: Entry, store: &mut StoreList<'_>) -> Result<(), Error> {
         if self.levels.len() == level {
             self.levels.push(Level::default());
         }
@@ -137,10 +131,7 @@ impl Tree {
     }
 
     /// The one entry that is the whole body; `None` if it is empty.
-    pub(crate) fn finish(
-        mut self,
-        store: &mut dyn FnMut(Vec<Entry>) -> Result<i64, Error>,
-    ) -> Result<Option<Entry>, Error> {
+    pub(crate) fn finish(mut self, store: &mut StoreList<'_>) -> Result<Option<Entry>, Error> {
         let mut level = 0;
         while level < self.levels.len() {
             let mut entries = std::mem::take(&mut self.levels[level]).entries;

@@ -12,7 +12,7 @@ use crate::list::{self, Entry};
 use crate::varint::put_varint;
 use crate::words;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation as _, OutBuffer};
 use zstd::zstd_safe::compress_bound;
 
@@ -204,22 +204,10 @@ impl Packs {
         {
             full.write_layer(connection)?;
         }
-        if !self.open.contains_key(&slot) {
-            connection.prepare_cached("INSERT INTO pack DEFAULT VALUES")?.execute([])?;
-            let mut stream = Encoder::new(LEVEL)?;
-            stream.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
-            let pack = OpenPack {
-                id: connection.last_insert_rowid(),
-                stream,
-                written: 0,
-                layers: 0,
-                pieces: 0,
-                sizes: Vec::new(),
-                bytes: Vec::new(),
-            };
-            self.open.insert(slot, pack);
+        match self.open.entry(slot) {
+            btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
+            btree_map::Entry::Vacant(vacant) => Ok(vacant.insert(OpenPack::new(connection)?)),
         }
-        self.open.get_mut(&slot).ok_or(Error::Misuse("a pack that is not open"))
     }
 }
 
@@ -230,6 +218,21 @@ fn slot(session: &str) -> u64 {
 }
 
 impl OpenPack {
+    fn new(connection: &Connection) -> Result<OpenPack, Error> {
+        connection.prepare_cached("INSERT INTO pack DEFAULT VALUES")?.execute([])?;
+        let mut stream = Encoder::new(LEVEL)?;
+        stream.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
+        Ok(OpenPack {
+            id: connection.last_insert_rowid(),
+            stream,
+            written: 0,
+            layers: 0,
+            pieces: 0,
+            sizes: Vec::new(),
+            bytes: Vec::new(),
+        })
+    }
+
     fn is_full(&self) -> bool {
         self.written + self.bytes.len() >= PACK || self.pieces >= (1 << INDEX_BITS) - 1
     }

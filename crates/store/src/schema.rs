@@ -13,7 +13,7 @@ pub(crate) const APPLICATION: i64 = 0x6170_7278;
 const STEPS: [&str; 2] = [FORMAT_1, FORMAT_2];
 
 /// Format 1: bodies as plain pieces of a mebibyte.
-const FORMAT_1: &str = "
+pub(crate) const FORMAT_1: &str = "
     PRAGMA application_id = 0x61707278;
     CREATE TABLE exchange (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: see `deleted`

@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::query::{Body, BodyInfo, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
 use crate::shelf::Shelf;
 use crate::writer::Writer;
-use crate::{frames, open, row, select};
+use crate::{convert, frames, open, row, select};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs;
 use std::io;
@@ -59,9 +59,11 @@ impl Store {
                 let shelf = Arc::<Shelf>::default();
                 let mut writer =
                     Writer::new(Arc::new(Mutex::new(connection)), Arc::clone(&shelf), Some(lock));
-                writer.mark_interrupted().map_err(|error| match error {
-                    Error::Database(error) => open::explain(&path, &error),
-                    other => OpenError::Damaged { file: path.clone(), why: other.to_string() },
+                convert::convert(&mut writer).and_then(|()| writer.mark_interrupted()).map_err(|error| {
+                    match error {
+                        Error::Database(error) => open::explain(&path, &error),
+                        other => OpenError::Damaged { file: path.clone(), why: other.to_string() },
+                    }
                 })?;
                 let source = Source::File { path, idle: Mutex::default() };
                 Ok((Store(Arc::new(Inner { source, shelf })), writer))
@@ -69,7 +71,11 @@ impl Store {
             Location::Memory => {
                 let shared: Shared = Arc::new(Mutex::new(open::memory()?));
                 let shelf = Arc::<Shelf>::default();
-                let writer = Writer::new(Arc::clone(&shared), Arc::clone(&shelf), None);
+                let mut writer = Writer::new(Arc::clone(&shared), Arc::clone(&shelf), None);
+                convert::convert(&mut writer).map_err(|error| OpenError::Damaged {
+                    file: PathBuf::from(":memory:"),
+                    why: error.to_string(),
+                })?;
                 Ok((Store(Arc::new(Inner { source: Source::Memory(shared), shelf })), writer))
             }
         }

@@ -117,6 +117,9 @@ impl Underway {
     /// Ends it with what an earlier process left in the database.
     pub(crate) fn seal(&mut self, desk: &mut Desk<'_>) -> Result<(), Error> {
         let seq = self.row(desk)?;
+        if self.exchange.outcome.is_none() {
+            return Ok(());
+        }
         let session = self.exchange.session.as_ref().map(|session| session.id.as_str());
         for side in [Side::Request, Side::Response] {
             let target = Target { connection: desk.connection, packs: desk.packs, session };

@@ -248,10 +248,21 @@ impl Writer {
             exchange.capture = Capture { complete: false, reason: Some(why.to_owned()) };
             let kind = Outcome::Interrupted.as_str().to_owned();
             exchange.error = Some(Failure { kind, message: why.to_owned() });
-            let mut underway = Underway::new(exchange);
-            self.write(|_, desk| underway.seal(desk))?;
+            self.adopt(&exchange)?;
         }
         self.commit()
+    }
+
+    /// The connection, for what is done beside the batches.
+    pub(crate) fn connection(&self) -> Shared {
+        Arc::clone(&self.connection)
+    }
+
+    /// Ends an exchange with what the database has of it: one of another process, or of another format.
+    pub(crate) fn adopt(&mut self, exchange: &Exchange) -> Result<(), Error> {
+        self.held.running.remove(&exchange.id);
+        let mut underway = Underway::new(exchange.clone());
+        self.write(|_, desk| underway.seal(desk))
     }
 
     /// Does work within the open batch, and notices when the database has taken the batch back.
