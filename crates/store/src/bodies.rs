@@ -4,7 +4,7 @@
 //! Of a body beyond [`SPOOL`] only what could not be cut yet stays in memory, so memory is flat however long it is; what was cut in a
 //! batch that was refused is then lost, and the record says so.
 
-use crate::cut::{self, Cut, Cutter, Form};
+use crate::cut::{self, Cut, Cutter};
 use crate::error::Error;
 use crate::list::{self, Entry, EntryRef, Tree};
 use crate::packs::{Kind, NewPiece, Packs};
@@ -253,8 +253,10 @@ fn whole(target: &mut Target<'_>, tree: Tree, indexed: bool) -> Result<Option<i6
         None => Ok(None),
         Some(Entry::Place(place)) => Ok(Some(place)),
         Some(Entry::Literal(bytes)) => {
-            let text = || indexed.then(|| words::of_glue(&bytes));
-            let piece = NewPiece { kind: Kind::Data, bytes: &bytes, text: &text };
+            let is_json = bytes.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
+            let kind = if is_json { Kind::Glue } else { Kind::Plain };
+            let text = || indexed.then(|| words::of_piece(kind, &bytes)).flatten();
+            let piece = NewPiece { kind, bytes: &bytes, text: &text };
             Ok(Some(packs.place(connection, *session, &piece)?.0))
         }
     }
@@ -311,22 +313,14 @@ fn put(
         let entry = match cut::classify(segment) {
             Cut::Literal(bytes) => Entry::Literal(bytes.to_vec()),
             Cut::Piece { bytes, .. } => {
-                let text = || indexed.then(|| text_of(bytes, form)).flatten();
-                let piece = NewPiece { kind: Kind::Data, bytes, text: &text };
+                let kind = Kind::of_form(form);
+                let text = || indexed.then(|| words::of_piece(kind, bytes)).flatten();
+                let piece = NewPiece { kind, bytes, text: &text };
                 Entry::Place(packs.place(connection, *session, &piece)?.0)
             }
         };
         tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, indexed))
     })
-}
-
-/// What can be searched of a segment.
-pub(crate) fn text_of(bytes: &[u8], form: Form) -> Option<String> {
-    match form {
-        Form::Glue => Some(words::of_glue(bytes)),
-        Form::Text => words::of_string(bytes),
-        Form::Plain => std::str::from_utf8(bytes).ok().map(str::to_owned),
-    }
 }
 
 /// A body that is being read.

@@ -12,7 +12,7 @@
 //! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
 //! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
-//! - `words`: what of the bytes is text
+//! - `words`, `search`: what of the bytes is text; finding it
 //! - `sweep`: gives back the space of what was deleted
 //! - `schema`, `convert`: tables and migrations
 //!
@@ -35,6 +35,7 @@ mod query;
 mod record;
 mod row;
 mod schema;
+mod search;
 mod select;
 mod shelf;
 mod store;
@@ -51,5 +52,6 @@ pub use exchange::{
 };
 pub use location::Location;
 pub use query::{Body, BodyInfo, BodySummary, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+pub use search::Excerpt;
 pub use store::Store;
 pub use writer::Writer;

@@ -6,7 +6,7 @@
 //!
 //! What is known of a batch is only sure once it is committed; [`Packs::rolled_back`] forgets all of it.
 
-use crate::cut::key;
+use crate::cut::{Form, key};
 use crate::error::Error;
 use crate::list::{self, Entry};
 use crate::varint::put_varint;
@@ -55,10 +55,53 @@ pub(crate) fn places_of(pack: i64) -> std::ops::RangeInclusive<i64> {
 /// What a piece is. Its number is part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Bytes of a body, or a record.
-    Data = 0,
+    /// Of no text: a record.
+    Record = 0,
     /// A list of pieces.
     List = 1,
+    /// The inside of a JSON string.
+    Text = 2,
+    /// JSON between long strings.
+    Glue = 3,
+    /// Not JSON.
+    Plain = 4,
+}
+
+/// Bits of a kind in a pack's directory.
+const KIND_BITS: u32 = 3;
+
+impl Kind {
+    /// A kind and a length as one number of the directory.
+    pub(crate) fn with_length(self, length: usize) -> u64 {
+        (length as u64) << KIND_BITS | self as u64
+    }
+
+    /// The kind and length that [`Kind::with_length`] made.
+    pub(crate) fn of_entry(entry: u64) -> Option<(Kind, usize)> {
+        let kind = match entry & ((1 << KIND_BITS) - 1) {
+            0 => Kind::Record,
+            1 => Kind::List,
+            2 => Kind::Text,
+            3 => Kind::Glue,
+            4 => Kind::Plain,
+            _ => return None,
+        };
+        Some((kind, usize::try_from(entry >> KIND_BITS).ok()?))
+    }
+
+    /// The kind of a segment.
+    pub(crate) fn of_form(form: Form) -> Kind {
+        match form {
+            Form::Glue => Kind::Glue,
+            Form::Text => Kind::Text,
+            Form::Plain => Kind::Plain,
+        }
+    }
+
+    /// The key of a piece of this kind.
+    pub(crate) fn key(self, bytes: &[u8]) -> [u8; 16] {
+        key(if self == Kind::List { b'l' } else { b'd' }, bytes)
+    }
 }
 
 /// A pack that is being filled.
@@ -91,7 +134,7 @@ impl Packs {
         session: Option<&str>,
         piece: &NewPiece<'_>,
     ) -> Result<(i64, bool), Error> {
-        let key = key(if piece.kind == Kind::Data { b'd' } else { b'l' }, piece.bytes);
+        let key = piece.kind.key(piece.bytes);
         if let Some(place) = self.known.get(&key) {
             return Ok((place, false));
         }
@@ -126,7 +169,7 @@ impl Packs {
         indexed: bool,
     ) -> Result<i64, Error> {
         let bytes = list::encode(entries);
-        let text = || indexed.then(|| words::of_list(&bytes));
+        let text = || indexed.then(|| words::of_piece(Kind::List, &bytes)).flatten();
         let (place, is_new) =
             self.place(connection, session, &NewPiece { kind: Kind::List, bytes: &bytes, text: &text })?;
         for entry in entries.iter().filter(|_| is_new) {
@@ -152,7 +195,7 @@ impl Packs {
         let pack = self.open_pack(connection, session)?;
         let place = (pack.id << INDEX_BITS) | pack.pieces as i64;
         pack.pieces += 1;
-        pack.sizes.push((bytes.len() as u64) << 1 | kind as u64);
+        pack.sizes.push(kind.with_length(bytes.len()));
         pack.bytes.extend_from_slice(bytes);
         if pack.bytes.len() >= LAYER {
             pack.write_layer(connection)?;

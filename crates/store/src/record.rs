@@ -48,7 +48,7 @@ pub(crate) fn put(
         .prepare_cached("SELECT record FROM exchange WHERE seq = ?")?
         .query_row([seq], |row| row.get(0))?;
     let session = exchange.session.as_ref().map(|session| session.id.as_str());
-    let place = packs.add(connection, session, Kind::Data, record.as_bytes())?;
+    let place = packs.add(connection, session, Kind::Record, record.as_bytes())?;
     packs.use_pack(place, 1);
     if let Some(before) = before {
         packs.use_pack(before, -1);

@@ -23,6 +23,7 @@ const DEEPEST: usize = 32;
 pub(crate) struct Pack {
     /// Its layers one after the other.
     raw: Vec<u8>,
+    layers: i64,
     /// Where in `raw` each piece begins, its length, and what it is.
     pieces: Vec<(usize, usize, Kind)>,
 }
@@ -46,12 +47,11 @@ impl Pack {
         let mut statement =
             connection.prepare_cached("SELECT number, bytes FROM layer WHERE pack = ? ORDER BY number")?;
         let mut rows = statement.query([id])?;
-        let mut layers = 0;
         while let Some(row) = rows.next()? {
-            if row.get::<_, i64>(0)? != layers {
+            if row.get::<_, i64>(0)? != pack.layers {
                 return Err(damaged(id, "a layer is missing"));
             }
-            layers += 1;
+            pack.layers += 1;
             let stored = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
             let begin = pack.raw.len();
             decompress(&mut stream, stored, &mut pack.raw).map_err(|why| damaged(id, &why))?;
@@ -70,8 +70,7 @@ impl Pack {
         }
         let mut begin = end - rest.len();
         for size in sizes {
-            let length = usize::try_from(size >> 1).ok().filter(|length| *length <= end - begin)?;
-            let kind = if size & 1 == 0 { Kind::Data } else { Kind::List };
+            let (kind, length) = Kind::of_entry(size).filter(|(_, length)| *length <= end - begin)?;
             self.pieces.push((begin, length, kind));
             begin += length;
         }
@@ -124,6 +123,19 @@ impl Shelf {
         if pack.len() < pieces {
             return Err(damaged(id, "a piece is missing"));
         }
+        self.keep(id, &pack);
+        Ok(pack)
+    }
+
+    /// A pack with all that it has now.
+    pub(crate) fn newest(&self, connection: &Connection, id: i64) -> Result<Arc<Pack>, Error> {
+        let layers: i64 = connection
+            .prepare_cached("SELECT count(*) FROM layer WHERE pack = ?")?
+            .query_row([id], |row| row.get(0))?;
+        if let Some(pack) = self.kept(id).filter(|pack| pack.layers >= layers) {
+            return Ok(pack);
+        }
+        let pack = Arc::new(Pack::read(connection, id)?);
         self.keep(id, &pack);
         Ok(pack)
     }
@@ -206,8 +218,8 @@ impl Walk {
                         return Err(Error::Damaged("lists of pieces lie too deep".to_owned()));
                     }
                     let read = shelf.with(connection, place, |bytes, kind| match kind {
-                        Kind::Data => Ok(Err(bytes.to_vec())),
                         Kind::List => steps(bytes).map(Ok),
+                        _ => Ok(Err(bytes.to_vec())),
                     })?;
                     match read {
                         Err(bytes) => return Ok(Some(bytes)),

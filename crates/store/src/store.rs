@@ -7,6 +7,7 @@ use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
 use crate::location::Location;
 use crate::query::{Body, BodyInfo, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+use crate::search::{AnswerText, Excerpt, Phrase, Searcher};
 use crate::shelf::Shelf;
 use crate::writer::Writer;
 use crate::{convert, frames, open, row, select};
@@ -15,7 +16,7 @@ use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use uuid::Uuid;
 
 /// Bytes of a body that are read at a time.
@@ -31,6 +32,13 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     source: Source,
     shelf: Arc<Shelf>,
+    answer_text: OnceLock<Box<AnswerText>>,
+}
+
+impl Inner {
+    fn new(source: Source, shelf: Arc<Shelf>) -> Arc<Inner> {
+        Arc::new(Inner { source, shelf, answer_text: OnceLock::new() })
+    }
 }
 
 enum Source {
@@ -66,7 +74,7 @@ impl Store {
                     }
                 })?;
                 let source = Source::File { path, idle: Mutex::default() };
-                Ok((Store(Arc::new(Inner { source, shelf })), writer))
+                Ok((Store(Inner::new(source, shelf)), writer))
             }
             Location::Memory => {
                 let shared: Shared = Arc::new(Mutex::new(open::memory()?));
@@ -76,7 +84,7 @@ impl Store {
                     file: PathBuf::from(":memory:"),
                     why: error.to_string(),
                 })?;
-                Ok((Store(Arc::new(Inner { source: Source::Memory(shared), shelf })), writer))
+                Ok((Store(Inner::new(Source::Memory(shared), shelf)), writer))
             }
         }
     }
@@ -88,7 +96,20 @@ impl Store {
     pub fn open_read_only(folder: &Path) -> Result<Store, OpenError> {
         let path = open::existing(folder)?;
         let source = Source::File { path, idle: Mutex::default() };
-        Ok(Store(Arc::new(Inner { source, shelf: Arc::default() })))
+        Ok(Store(Inner::new(source, Arc::default())))
+    }
+
+    /// Says how the text of an answer is read whose bytes do not show it, such as a stream's. The first reader stays.
+    pub fn read_answers_with(
+        &self,
+        read: impl Fn(&Exchange, &[u8]) -> Option<String> + Send + Sync + 'static,
+    ) {
+        let _ = self.0.answer_text.set(Box::new(read));
+    }
+
+    fn searcher<'a>(&'a self, connection: &'a Connection) -> Searcher<'a> {
+        let answer_text = self.0.answer_text.get().map(|read| &**read);
+        Searcher { connection, shelf: self.shelf(), answer_text }
     }
 
     fn shelf(&self) -> &Shelf {
@@ -136,6 +157,23 @@ impl Store {
     /// When the database cannot be read.
     pub fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, Error> {
         self.read(|connection| select::list(connection, self.shelf(), filter, page))
+    }
+
+    /// Where a text stands in these exchanges, at most so many places in each; nothing for those that do not have it.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or what it holds is damaged.
+    pub fn excerpts(&self, ids: &[Uuid], text: &str, limit: usize) -> Result<Vec<Vec<Excerpt>>, Error> {
+        self.read(|connection| {
+            let searcher = self.searcher(connection);
+            let phrase = Phrase::new(text);
+            let found = searcher.find(&phrase)?;
+            let excerpts = |id: &Uuid| match sequence(connection, *id)? {
+                Some(seq) => searcher.excerpts(seq, &found, &phrase, limit),
+                None => Ok(Vec::new()),
+            };
+            ids.iter().map(excerpts).collect()
+        })
     }
 
     /// Figures over all exchanges that match.

@@ -4,7 +4,6 @@
 //! that recording never waits long however much was deleted. Numbers are never used again. A pack goes when nothing needs it any more:
 //! no record, no body, and no list in another pack.
 
-use crate::cut::key;
 use crate::error::Error;
 use crate::list::{self, EntryRef};
 use crate::packs::{Kind, Packs, pack_of, places_of};
@@ -155,7 +154,7 @@ impl Sweeper<'_> {
             Ok(pack) => {
                 for index in 0..pack.len() {
                     let Some((bytes, kind)) = pack.piece(index) else { continue };
-                    let key = key(if kind == Kind::Data { b'd' } else { b'l' }, bytes);
+                    let key = kind.key(bytes);
                     connection
                         .prepare_cached("DELETE FROM piece WHERE key = ? AND place BETWEEN ? AND ?")?
                         .execute(params![key, places_of(id).start(), places_of(id).end()])?;

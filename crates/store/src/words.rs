@@ -5,8 +5,10 @@
 
 use crate::error::Error;
 use crate::list::{self, EntryRef};
+use crate::packs::Kind;
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// Longer runs are no words but encoded data.
 const LONGEST: usize = 64;
@@ -35,7 +37,7 @@ const STRUCTURE: [&str; 16] = [
 pub(crate) fn index(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
     let mut seen = HashSet::new();
     let mut words = String::new();
-    for_each(text, &mut |word| {
+    for_each(text, &mut |_, word| {
         if !seen.contains(word) {
             seen.insert(word.to_owned());
             words.push_str(word);
@@ -59,36 +61,44 @@ pub(crate) fn index_once(connection: &Connection, place: i64, text: &str) -> Res
 /// The words of a text, in order.
 pub(crate) fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for_each(text, &mut |word| found.push(word.to_owned()));
+    for_each(text, &mut |_, word| found.push(word.to_owned()));
     found
 }
 
-fn for_each(text: &str, each: &mut dyn FnMut(&str)) {
+/// The words of a text with the bytes that they take in it, in order.
+pub(crate) fn spans(text: &str) -> Vec<(Range<usize>, String)> {
+    let mut found = Vec::new();
+    for_each(text, &mut |range, word| found.push((range, word.to_owned())));
+    found
+}
+
+fn for_each(text: &str, each: &mut dyn FnMut(Range<usize>, &str)) {
     let mut word = String::new();
-    let mut end = |word: &mut String| {
+    let mut begin = 0;
+    let mut end = |word: &mut String, range: Range<usize>| {
         if !word.is_empty() && word.len() <= LONGEST {
-            each(word);
+            each(range, word);
         }
         word.clear();
     };
-    for letter in text.chars() {
-        if letter.is_ascii() {
-            if letter.is_ascii_alphanumeric() {
-                word.push(letter.to_ascii_lowercase());
-            } else {
-                end(&mut word);
-            }
-        } else if has_no_spaces(letter) {
-            end(&mut word);
-            word.push(letter);
-            end(&mut word);
-        } else if letter.is_alphanumeric() {
-            word.extend(letter.to_lowercase());
-        } else {
-            end(&mut word);
+    for (at, letter) in text.char_indices() {
+        if !letter.is_alphanumeric() {
+            end(&mut word, begin..at);
+            continue;
+        }
+        let alone = has_no_spaces(letter);
+        if alone {
+            end(&mut word, begin..at);
+        }
+        if word.is_empty() {
+            begin = at;
+        }
+        word.extend(letter.to_lowercase());
+        if alone {
+            end(&mut word, begin..at + letter.len_utf8());
         }
     }
-    end(&mut word);
+    end(&mut word, begin..text.len());
 }
 
 /// Whether a letter belongs to a script that does not part words.
@@ -98,11 +108,10 @@ fn has_no_spaces(letter: char) -> bool {
         | 0x3040..=0x30ff | 0x31f0..=0x31ff // Japanese
         | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff // Chinese characters
         | 0xac00..=0xd7af) // Korean
-        && letter.is_alphanumeric()
 }
 
 /// The inside of a JSON string without its escapes; bytes that are no UTF-8 are replaced.
-pub(crate) fn unescape(bytes: &[u8]) -> String {
+fn unescape(bytes: &[u8]) -> String {
     let escaped = String::from_utf8_lossy(bytes);
     let mut text = String::with_capacity(escaped.len());
     let mut letters = escaped.chars();
@@ -138,8 +147,19 @@ pub(crate) fn unescape(bytes: &[u8]) -> String {
     text
 }
 
+/// The text of a piece; `None` if it has none.
+pub(crate) fn of_piece(kind: Kind, bytes: &[u8]) -> Option<String> {
+    match kind {
+        Kind::Record => None,
+        Kind::List => Some(of_list(bytes)),
+        Kind::Text => of_string(bytes),
+        Kind::Glue => Some(of_glue(bytes)),
+        Kind::Plain => std::str::from_utf8(bytes).ok().map(str::to_owned),
+    }
+}
+
 /// The text of the inside of a long JSON string; `None` if it is encoded data.
-pub(crate) fn of_string(bytes: &[u8]) -> Option<String> {
+fn of_string(bytes: &[u8]) -> Option<String> {
     let start = &bytes[..bytes.len().min(256)];
     let is_data = start.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte));
     (!is_data).then(|| unescape(bytes))
@@ -152,7 +172,7 @@ fn hex(letters: &mut std::str::Chars<'_>) -> u32 {
 }
 
 /// The text of JSON between long strings: the values of its short strings, a line each.
-pub(crate) fn of_glue(bytes: &[u8]) -> String {
+fn of_glue(bytes: &[u8]) -> String {
     let mut text = String::new();
     // After a long string the first quote is that string's end.
     let ends_one = bytes.first() == Some(&b'"')
@@ -185,7 +205,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// The text of a list of pieces: that of its literals.
-pub(crate) fn of_list(bytes: &[u8]) -> String {
+fn of_list(bytes: &[u8]) -> String {
     let mut text = String::new();
     for entry in list::decode(bytes) {
         if let Ok(EntryRef::Literal(literal)) = entry {
