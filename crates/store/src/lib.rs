@@ -13,7 +13,8 @@
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
 //! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
 //! - `words`, `search`: what of the bytes is text; finding it
-//! - `sweep`: gives back the space of what was deleted
+//! - `retain`, `sweep`: what is kept; gives back the space of what was deleted
+//! - `verify`: proves that all comes back as it was
 //! - `schema`, `convert`: tables and migrations
 //!
 //! # Invariants
@@ -33,6 +34,7 @@ mod open;
 mod packs;
 mod query;
 mod record;
+mod retain;
 mod row;
 mod schema;
 mod search;
@@ -42,6 +44,7 @@ mod store;
 mod sweep;
 mod underway;
 mod varint;
+mod verify;
 mod words;
 mod writer;
 
@@ -52,6 +55,8 @@ pub use exchange::{
 };
 pub use location::Location;
 pub use query::{Body, BodyInfo, BodySummary, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+pub use retain::Retention;
 pub use search::Excerpt;
 pub use store::Store;
+pub use verify::{Damage, Verified};
 pub use writer::Writer;

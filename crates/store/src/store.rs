@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// Lets `work` see one state of the database, whatever the writer does meanwhile.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         match &self.0.source {
             Source::Memory(shared) => work(&lock(shared)),
             Source::File { path, idle } => {
@@ -242,14 +242,14 @@ impl Store {
             match some {
                 Ok(some) if some.is_empty() => {
                     let complete = reading.summary.is_some_and(|summary| summary.len == len);
-                    return Ok(Some(BodyInfo { len, complete }));
+                    return Ok(Some(BodyInfo { len, complete, summary: reading.summary }));
                 }
                 Ok(some) => {
                     len += some.len() as u64;
                     sink(&some)?;
                 }
                 Err(Error::Damaged(_)) if self.read(|connection| sequence(connection, id))?.is_none() => {
-                    return Ok(Some(BodyInfo { len, complete: false }));
+                    return Ok(Some(BodyInfo { len, complete: false, summary: None }));
                 }
                 Err(error) => return Err(error),
             }
@@ -337,7 +337,7 @@ impl Store {
     }
 }
 
-fn sequence(connection: &Connection, id: Uuid) -> Result<Option<i64>, Error> {
+pub(crate) fn sequence(connection: &Connection, id: Uuid) -> Result<Option<i64>, Error> {
     let found = connection
         .prepare_cached("SELECT seq FROM exchange WHERE id = ?")?
         .query_row([id.as_bytes()], |row| row.get(0))

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::packs::Packs;
 use crate::query::{BodySummary, Frame, Side};
+use crate::retain::{self, Retention};
 use crate::row::{self, Names};
 use crate::shelf::Shelf;
 use crate::store::{Shared, lock};
@@ -218,6 +219,46 @@ impl Writer {
         }
         drop(connection);
         self.tidy()
+    }
+
+    /// Deletes some of what the retention does not keep, the oldest first. Returns how many exchanges: with none, all is well. The
+    /// space is given back by the commits that follow; by size, nothing more is deleted until it is.
+    ///
+    /// # Errors
+    /// When the database refuses; then all is as before.
+    pub fn prune(&mut self, retention: &Retention) -> Result<usize, Error> {
+        self.commit()?;
+        if retention.bytes.is_some() && self.unswept {
+            self.tidy()?;
+        }
+        let connection = self.connection();
+        let connection = lock(&connection);
+        let limits = Retention { bytes: retention.bytes.filter(|_| !self.unswept), ..*retention };
+        let going = retain::next(&connection, &limits)?;
+        if going.is_empty() {
+            return Ok(0);
+        }
+        self.unswept = true;
+        let list = going.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        sweep::hide(&connection, &format!("seq IN ({list})"), &[])
+    }
+
+    /// Keeps an exchange whatever the retention says, or no longer. Returns whether there is one.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pin(&mut self, id: Uuid, pinned: bool) -> Result<bool, Error> {
+        self.commit()?;
+        retain::pin(&lock(&self.connection), id, pinned)
+    }
+
+    /// As [`Writer::pin`], for all exchanges of a session, those to come too. Returns how many there are now.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pin_session(&mut self, session: &str, pinned: bool) -> Result<usize, Error> {
+        self.commit()?;
+        retain::pin_session(&lock(&self.connection), &mut self.names, session, pinned)
     }
 
     fn sweep(&mut self, budget: Duration) -> Result<bool, Error> {
