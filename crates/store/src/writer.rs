@@ -145,8 +145,8 @@ impl Writer {
         Ok(summary)
     }
 
-    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Comes
-    /// before the body is finished.
+    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Texts that
+    /// do not belong together are parted by NUL. Comes before the body is finished.
     ///
     /// # Errors
     /// When the exchange is not known.

@@ -40,7 +40,7 @@ fn prune(writer: &mut Writer, retention: &Retention) -> usize {
 }
 
 fn left(store: &Store) -> BTreeSet<Uuid> {
-    let all = store.list(&Filter::default(), &Page { number: 1, size: 10_000 }).unwrap();
+    let all = store.list(&Filter::default(), &Page::numbered(1, 10_000)).unwrap();
     all.rows.iter().map(|row| row.id).collect()
 }
 
