@@ -103,6 +103,19 @@ fn what_is_too_large_goes_the_oldest_first_and_gives_its_space_back_to_the_disk(
 }
 
 #[test]
+fn a_range_is_deleted_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut writer) = at(&folder);
+    let ids = fill(&mut writer, 0..10, None);
+    let range = Filter::since_us(3_000_000).and(Filter::until_us(6_000_000));
+    assert_eq!(writer.delete(&range).unwrap(), 3);
+    assert_eq!(left(&store), ids[..3].iter().chain(&ids[6..]).copied().collect());
+    assert_eq!(writer.delete(&range).unwrap(), 0);
+    let (verified, damages) = damages(&store);
+    assert_eq!((damages.as_slice(), verified.bodies), (&[][..], 7));
+}
+
+#[test]
 fn verify_names_what_is_damaged_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let (store, mut writer) = at(&folder);
