@@ -221,7 +221,7 @@ impl Writer {
         }
         let shared = self.connection();
         let connection = lock(&shared);
-        let searcher = Searcher { connection: &connection, shelf: &self.shelf, answer_text: None };
+        let searcher = Searcher { connection: &connection, shelf: &self.shelf };
         let (condition, values) = Select::new(searcher, filter)?.into_condition();
         let deleted = sweep::hide(&connection, &condition, &values)?;
         let is_empty: bool =
