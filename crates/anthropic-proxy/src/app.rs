@@ -59,7 +59,8 @@ impl App {
         let (sender, receiver) = queue::bounded::<Note>(config.queue_bytes);
         let capture = Capture::new(sender.clone());
         let live = Live::new(run_number());
-        let (recorder, recorder_thread) = Recorder::start(writer, (sender, receiver), live.clone())?;
+        let (recorder, recorder_thread) =
+            Recorder::start(writer, (sender, receiver), live.clone(), config.limits)?;
 
         let (leases, leases_seen) = watch::channel(0);
         let (stopping, stopping_seen) = watch::channel(false);

@@ -62,6 +62,8 @@ struct Held {
     ended: HashMap<Uuid, Underway>,
     /// A batch was lost: all of this has to be written again.
     again: bool,
+    /// Exchanges that had to be given up.
+    given_up: u64,
 }
 
 impl Writer {
@@ -146,6 +148,11 @@ impl Writer {
         let summary = self.held.running(id)?.body(side).finish();
         self.write(|held, desk| held.running(id)?.write_body(desk, side, true))?;
         Ok(summary)
+    }
+
+    /// How many exchanges were given up since the start, because the disk took nothing for too long.
+    pub fn given_up(&self) -> u64 {
+        self.held.given_up
     }
 
     /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Texts that
@@ -406,6 +413,7 @@ impl Held {
             number <= WAITING
         });
         if self.ended.len() < before {
+            self.given_up += (before - self.ended.len()) as u64;
             tracing::error!(exchanges = before - self.ended.len(), "given up: the disk takes nothing");
         }
     }

@@ -306,6 +306,8 @@ pub(crate) struct CaptureHealth {
     pub(crate) queue_bytes: u64,
     /// How many may wait.
     pub(crate) queue_limit: u64,
+    /// Since when nothing reaches the disk (ISO 8601); null while recording works.
+    pub(crate) off_since: Option<String>,
     /// Why the last write was refused, if it was: a full disk, say.
     pub(crate) problem: Option<String>,
 }
