@@ -92,7 +92,7 @@ impl PriceTable {
     pub(super) fn find(&self, model: &str, day: Date) -> Result<&Row, NoPrice> {
         let mut known = false;
         for name in names(model) {
-            for row in self.rows.iter().filter(|row| row.models.iter().any(|known| *known == name)) {
+            for row in self.rows.iter().filter(|row| row.models.contains(&name)) {
                 if row.holds_on(day) {
                     return Ok(row);
                 }
