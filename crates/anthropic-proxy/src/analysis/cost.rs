@@ -17,9 +17,9 @@ pub(crate) fn of(exchange: &Exchange, usage: &Usage) -> Result<Cost, NoPrice> {
     pricing::price(PriceTable::builtin(), &call)
 }
 
-/// Whether the answer broke off, so that only what it had used by then can be priced.
+/// Whether the answer broke off or was not recorded whole, so that only what it had used by then can be priced.
 pub(crate) fn partial(exchange: &Exchange) -> bool {
-    exchange.outcome != Some(Outcome::Complete)
+    exchange.outcome != Some(Outcome::Complete) || !exchange.capture.complete
 }
 
 /// Why an exchange that was recorded without a price has none, as far as its row tells: a row has neither speed nor tier.

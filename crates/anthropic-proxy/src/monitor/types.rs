@@ -140,7 +140,7 @@ pub(crate) struct Cost {
     pub(crate) price_source: Option<String>,
     /// Always true: a subscription is billed otherwise.
     pub(crate) estimate: bool,
-    /// The answer broke off: this is what it had used by then.
+    /// The answer broke off, or was not recorded whole: this is what it had used by then.
     pub(crate) partial: bool,
 }
 

@@ -143,11 +143,11 @@ impl OpenExchange {
             self.row.usage = Usage { total_input: Some(counted), ..Usage::default() };
         }
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
+        self.row.error = failure(&self.row, &ended.end, &reading);
+        self.row.capture = Self::capture(ended);
         if let Some(message) = &reading.message {
             take_whole(&mut self.row, message);
         }
-        self.row.error = failure(&self.row, &ended.end, &reading);
-        self.row.capture = Self::capture(ended);
         fed
     }
 
@@ -200,7 +200,7 @@ fn take_message(row: &mut Exchange, message: &Message) {
     };
 }
 
-/// What only a message that has ended tells; the row's outcome and usage are known.
+/// What only a message that has ended tells. How it ended and what was lost of it must be known by now.
 fn take_whole(row: &mut Exchange, message: &Message) {
     for tool in message.content.iter().filter_map(Block::tool_use) {
         if !tool.name.is_empty() && !row.tools.iter().any(|known| known == tool.name) {
