@@ -70,8 +70,8 @@ pub enum NoPrice {
     /// It was refused before any output: most such calls are not billed, some are.
     #[error("it was refused before any output, which is mostly not billed")]
     Refused,
-    /// A credit was redeemed, so it is billed by other counts than it reports.
-    #[error("a fallback credit was redeemed, so that it is billed otherwise than it reports")]
+    /// A credit for what a declining model had cached: it is billed by other counts than it reports.
+    #[error("a fallback credit applies, so that it is billed otherwise than it reports")]
     Credit,
     /// Beyond what can be counted.
     #[error("its tokens are too many to be counted")]

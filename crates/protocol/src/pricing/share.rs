@@ -55,7 +55,7 @@ fn iterations(call: &Call<'_>, parts: &[Value]) -> Result<Vec<Share>, NoPrice> {
     let kind = |part: &Value| part.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     let fell_back = parts.iter().any(|part| kind(part) == "fallback_message");
     let mut own = Usage::default();
-    let mut shares = Vec::new();
+    let mut shares = Vec::<Share>::new();
     for (index, part) in parts.iter().enumerate() {
         let says_not = |what| NoPrice::Iteration { index, what };
         let usage = Usage::from_value(part.clone());
@@ -75,6 +75,11 @@ fn iterations(call: &Call<'_>, parts: &[Value]) -> Result<Vec<Share>, NoPrice> {
             "message" | "compaction" if !fell_back => named.or(call.model).ok_or(NoPrice::NoModel)?,
             _ => named.ok_or_else(|| says_not("model"))?,
         };
+        // What a model that declined had in its cache is credited to the next: its writes are billed as reads, as far as they go.
+        let had_cached = |earlier: &Share| earlier.tokens.read > 0 && earlier.model != model;
+        if fell_back && written > 0 && shares.iter().any(had_cached) {
+            return Err(NoPrice::Credit);
+        }
         if kind == "message" {
             if fell_back && output == 0 {
                 return Err(NoPrice::Refused);
@@ -88,7 +93,7 @@ fn iterations(call: &Call<'_>, parts: &[Value]) -> Result<Vec<Share>, NoPrice> {
         let tokens = Tokens { input, output, write_5m, write_1h, read };
         shares.push(Share { model: model.to_owned(), tokens });
     }
-    if call.refused && own.output_tokens.unwrap_or(0) == 0 {
+    if call.refused && shares.iter().all(|share| share.tokens.output == 0) {
         return Err(NoPrice::Refused);
     }
     if !fell_back && !same_counts(&own, call.usage) {
