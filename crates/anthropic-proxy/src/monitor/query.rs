@@ -43,12 +43,12 @@ impl Filters {
             Some("7d") => Some(7 * 24),
             Some(other) => return Err(wrong("timeRange", other, "1h, 24h or 7d")),
         };
-        Ok(Filter {
-            status,
-            model: set(self.model.as_deref()).map(str::to_owned),
-            since_us: hours.map(|hours: i64| now_us() - hours * 3_600_000_000),
-            ..Filter::default()
-        })
+        let parts = [
+            status.map(Filter::status),
+            set(self.model.as_deref()).map(Filter::model),
+            hours.map(|hours: i64| Filter::since_us(now_us() - hours * 3_600_000_000)),
+        ];
+        Ok(parts.into_iter().flatten().fold(Filter::default(), Filter::and))
     }
 
     /// The filters that are set, for people: `status success, model x`.

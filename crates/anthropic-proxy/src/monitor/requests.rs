@@ -62,7 +62,7 @@ pub(super) async fn list(
         }
     };
     blocking(move || {
-        let listing = monitor.store.list(&filter, &Page { number: page, size: limit })?;
+        let listing = monitor.store.list(&filter, &Page::numbered(page, limit))?;
         let total = listing.total;
         if bodies {
             let data = listing
