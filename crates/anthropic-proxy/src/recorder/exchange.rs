@@ -2,10 +2,12 @@
 //!
 //! Pure: it reads and adds up; the writing is done by the recorder's loop.
 
+use crate::analysis::cost;
 use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
-use protocol::message::Message;
+use protocol::message::{Block, Message};
+use protocol::pricing::Money;
 use protocol::request::{self, MessageRequest};
 use relay::{End, Phase};
 use store::{Agent, Capture, Class, Exchange, Failure, Outcome, Session, Source, Usage};
@@ -143,6 +145,9 @@ impl OpenExchange {
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
         self.row.error = failure(&self.row, &ended.end, &reading);
         self.row.capture = Self::capture(ended);
+        if let Some(message) = &reading.message {
+            take_whole(&mut self.row, message);
+        }
         fed
     }
 
@@ -193,6 +198,17 @@ fn take_message(row: &mut Exchange, message: &Message) {
         thinking: usage.thinking_tokens,
         total_input: usage.total_input(),
     };
+}
+
+/// What only a message that has ended tells. How it ended and what was lost of it must be known by now.
+fn take_whole(row: &mut Exchange, message: &Message) {
+    for tool in message.content.iter().filter_map(Block::tool_use) {
+        if !tool.name.is_empty() && !row.tools.iter().any(|known| known == tool.name) {
+            row.tools.push(tool.name.to_owned());
+        }
+    }
+    row.has_thinking = message.content.iter().any(Block::is_thinking);
+    row.cost_pico = cost::of(row, &message.usage).ok().map(|cost| cost.total).and_then(Money::pico_i64);
 }
 
 /// What became of it. The traffic's end decides, unless the answer itself says more.
