@@ -67,7 +67,7 @@ fn answered(body: &Value) -> (Value, Value, store::Exchange) {
     let proxy = Proxy::start(&upstream.url);
     let (whole, row) = recorded(&proxy);
     let store = Store::open_read_only(&proxy.folder).unwrap();
-    let stored = store.list(&Filter::default(), &Page { number: 1, size: 1 }).unwrap().rows.remove(0);
+    let stored = store.list(&Filter::default(), &Page::numbered(1, 1)).unwrap().rows.remove(0);
     (whole, row, stored)
 }
 

@@ -106,7 +106,7 @@ impl Store {
         Searcher { connection, shelf: self.shelf() }
     }
 
-    fn shelf(&self) -> &Shelf {
+    pub(crate) fn shelf(&self) -> &Shelf {
         &self.0.shelf
     }
 

@@ -321,6 +321,19 @@ impl Writer {
         Arc::clone(&self.connection)
     }
 
+    /// Packs that were read, and how answers are read.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf)
+    }
+
+    /// Does work on the database within the open batch.
+    pub(crate) fn with_connection<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.write(|_, desk| work(desk.connection))
+    }
+
     /// Ends an exchange with what the database has of it: one of another process, or of another format.
     pub(crate) fn adopt(&mut self, exchange: &Exchange) -> Result<(), Error> {
         self.held.running.remove(&exchange.id);

@@ -4,6 +4,7 @@
 //! with every commit; here the refusal is shown until a write succeeds.
 
 mod exchange;
+pub(crate) mod reindex;
 
 use crate::capture::note::{Began, Key, Note, frame};
 use crate::capture::queue::{Receiver, Sender, Weight};
