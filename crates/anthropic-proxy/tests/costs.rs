@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use store::{Filter, Page, Store};
+use store::Store;
 use support::Proxy;
 use support::raw::{self, BODY, Client, Echoing, STREAM_HEAD, Upstream, call, chunk, stream_events};
 
@@ -67,7 +67,8 @@ fn answered(body: &Value) -> (Value, Value, store::Exchange) {
     let proxy = Proxy::start(&upstream.url);
     let (whole, row) = recorded(&proxy);
     let store = Store::open_read_only(&proxy.folder).unwrap();
-    let stored = store.list(&Filter::default(), &Page::numbered(1, 1)).unwrap().rows.remove(0);
+    let id = row["id"].as_str().unwrap().parse().unwrap();
+    let stored = store.get(id).unwrap().unwrap();
     (whole, row, stored)
 }
 
