@@ -78,6 +78,15 @@ pub struct Exchange {
     pub request_class: Option<Class>,
     /// Tokens.
     pub usage: Usage,
+    /// Names of the tools that the answer calls, each once.
+    pub tools: Vec<String>,
+    /// Whether the answer has thinking.
+    pub has_thinking: bool,
+    /// The list-price estimate in picodollars (10⁻¹² USD); `None` where there is no price.
+    pub cost_pico: Option<i64>,
+    /// Kept whatever the retention says. Set by [`crate::Writer::pin`] only; a save does not change it.
+    #[serde(skip)]
+    pub pinned: bool,
 }
 
 impl Exchange {

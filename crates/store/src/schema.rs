@@ -10,7 +10,10 @@ pub(crate) const APPLICATION: i64 = 0x6170_7278;
 ///
 /// `exchange` holds only what is filtered, sorted and summed, a hundred bytes a row, so that figures over all rows read little.
 /// Whatever else an exchange is lies in `record`.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [FORMAT_1, FORMAT_2];
+
+/// Format 1: bodies as plain pieces of a mebibyte.
+const FORMAT_1: &str = "
     PRAGMA application_id = 0x61707278;
     CREATE TABLE exchange (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: see `deleted`
@@ -52,7 +55,78 @@ const STEPS: [&str; 1] = ["
     );
     CREATE TABLE deleted (exchange INTEGER PRIMARY KEY); -- what lies under it in other tables is to be removed
     CREATE TABLE model (name TEXT PRIMARY KEY) WITHOUT ROWID;
-"];
+";
+
+/// Format 2: bodies as lists of pieces that are stored once, compressed together in packs; what is filtered is a column; search.
+///
+/// A *place* names a piece: `pack << 16 | index in the pack`. A *name* is a text that many rows share.
+const FORMAT_2: &str = "
+    DROP INDEX exchange_by_time;
+    DROP INDEX exchange_pending;
+    ALTER TABLE exchange RENAME TO v1_exchange;
+    ALTER TABLE record RENAME TO v1_record;
+    ALTER TABLE body RENAME TO v1_body;
+    ALTER TABLE piece RENAME TO v1_piece;
+    ALTER TABLE frames RENAME TO v1_frames;
+    DROP TABLE model;
+    CREATE TABLE exchange (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: see `deleted`
+        id BLOB NOT NULL UNIQUE,
+        started_us INTEGER NOT NULL,
+        status INTEGER NOT NULL,            -- 0 pending, 1 success, 2 error
+        outcome INTEGER,                    -- its index in Outcome::ALL; NULL runs
+        http_status INTEGER,
+        flags INTEGER NOT NULL,             -- see row.rs
+        path INTEGER, model INTEGER, served_model INTEGER, session INTEGER, agent INTEGER, agent_kind INTEGER,
+        class INTEGER, stop INTEGER, error INTEGER, -- each a name
+        first_byte_us INTEGER, first_token_us INTEGER, end_us INTEGER,
+        input INTEGER, output INTEGER, cache_read INTEGER, cache_creation INTEGER, thinking INTEGER, total_input INTEGER,
+        request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,
+        cost INTEGER,                       -- picodollars
+        record INTEGER                      -- the place of everything else; NULL runs: see `running`
+    );
+    CREATE INDEX exchange_by_time ON exchange (started_us);
+    CREATE INDEX exchange_pending ON exchange (seq) WHERE status = 0;
+    CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+    CREATE TABLE tool (exchange INTEGER, name INTEGER, PRIMARY KEY (exchange, name)) WITHOUT ROWID; -- called in the answer
+    CREATE TABLE running (exchange INTEGER PRIMARY KEY, record TEXT NOT NULL);
+    CREATE TABLE body (
+        exchange INTEGER NOT NULL,
+        side INTEGER NOT NULL,              -- 0 request, 1 response
+        length INTEGER NOT NULL,
+        hash BLOB NOT NULL,                 -- BLAKE3, taken as the bytes were appended
+        root INTEGER,                       -- the place of its piece or list of pieces; NULL is empty
+        PRIMARY KEY (exchange, side)
+    ) WITHOUT ROWID;
+    CREATE INDEX body_by_root ON body (root);
+    CREATE TABLE tail (                     -- of a body that is still being appended to
+        exchange INTEGER NOT NULL,
+        side INTEGER NOT NULL,
+        list BLOB NOT NULL,                 -- what was cut already, as a list of pieces
+        bytes BLOB NOT NULL,                -- what was not, zstd
+        PRIMARY KEY (exchange, side)
+    ) WITHOUT ROWID;
+    CREATE TABLE frames (
+        exchange INTEGER NOT NULL,
+        number INTEGER NOT NULL,            -- from 0, without a gap
+        deltas BLOB NOT NULL,               -- varints: length, microseconds since the frame before
+        UNIQUE (exchange, number)
+    );
+    CREATE TABLE pack (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        users INTEGER NOT NULL DEFAULT 0    -- records, bodies and links of other packs that need it
+    );
+    CREATE TABLE layer (                    -- a pack grows by layers, each compressed after those before it
+        pack INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (pack, number)
+    );
+    CREATE TABLE piece (key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE link (piece INTEGER, pack INTEGER, PRIMARY KEY (piece, pack)) WITHOUT ROWID; -- lists in that other pack have it
+    CREATE VIRTUAL TABLE text USING fts5(words, content='', contentless_delete=1, detail=none);
+    CREATE TABLE pinned_session (name INTEGER PRIMARY KEY);
+";
 
 /// The format this program writes.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;
