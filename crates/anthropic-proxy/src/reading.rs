@@ -201,6 +201,35 @@ fn read_json(body: &[u8]) -> Reading {
     Reading { message, problems, ..Reading::default() }
 }
 
+/// What a message says, for search: texts, thinking, inputs and results of tools, a line each.
+pub(crate) fn text_of(message: &Message) -> String {
+    let mut text = String::new();
+    for block in &message.content {
+        for (name, value) in &block.fields {
+            if !["id", "signature", "data", "tool_use_id"].contains(&name.as_str()) {
+                push_text(value, &mut text);
+            }
+        }
+    }
+    text
+}
+
+fn push_text(value: &serde_json::Value, text: &mut String) {
+    match value {
+        serde_json::Value::String(words) => {
+            text.push_str(words);
+            text.push('\n');
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| push_text(value, text)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| push_text(value, text)),
+        serde_json::Value::Number(number) => {
+            text.push_str(&number.to_string());
+            text.push('\n');
+        }
+        _ => {}
+    }
+}
+
 /// The value of the first header of that name.
 pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

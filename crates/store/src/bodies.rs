@@ -1,34 +1,54 @@
-//! Bodies as compressed pieces, numbered from 0.
+//! Bodies: appended to in any split, cut into pieces at their end, restored byte for byte.
 //!
-//! A body is appended to in any split and restored byte for byte. Only the piece that is not full stays in memory, so memory is flat
-//! however long the body is; it stays there until its batch is committed, so that a batch the disk refused can be written again.
+//! A body waits whole in memory until it is finished and its batch is committed, so that a batch the disk refused can be written again.
+//! Of a body beyond [`SPOOL`] only what could not be cut yet stays in memory, so memory is flat however long it is; what was cut in a
+//! batch that was refused is then lost, and the record says so.
 
+use crate::cut::{self, Cut, Cutter};
 use crate::error::Error;
+use crate::list::{self, Entry, EntryRef, Tree};
+use crate::packs::{Kind, NewPiece, Packs};
 use crate::query::{BodySummary, Side};
+use crate::shelf::{Shelf, Walk};
+use crate::words;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-/// Bytes of a piece before compression.
-pub(crate) const PIECE: usize = 1 << 20;
+/// A body of more bytes is cut while it comes.
+pub(crate) const SPOOL: usize = 1 << 20;
 
-/// Fast, and good enough for what the next format will keep once anyway.
-const LEVEL: i32 = 3;
+/// Fast: what waits is written again each second while it grows.
+const TAIL_LEVEL: i32 = 1;
+
+/// Where a body is written to.
+pub(crate) struct Target<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) packs: &'a mut Packs,
+    /// Bodies of one session are kept together.
+    pub(crate) session: Option<&'a str>,
+}
 
 /// A body that is being appended to, or waits for its commit.
 #[derive(Debug)]
 pub(crate) struct BodyWriter {
     side: Side,
+    /// What has not been cut, or might have to be again.
     tail: Vec<u8>,
-    number: i64,
+    /// What was cut of a body that is too long to wait whole.
+    long: Option<(Cutter, Tree)>,
     length: u64,
     hasher: blake3::Hasher,
     finished: Option<BodySummary>,
+    /// What it says, for search, where its bytes do not show it.
+    text: Option<String>,
     /// The tail has bytes that the database has not.
     dirty: bool,
-    /// The summary is not in the database.
+    /// The finished body is not in the database.
     unsigned: bool,
-    /// A full piece is in the open batch only.
+    /// The finished body is in the database, and committed.
+    safe: bool,
+    /// Something was cut in the open batch that memory no longer has.
     at_stake: bool,
-    /// A full piece was lost: what follows is only counted.
+    /// Such was lost: what follows is only counted.
     broken: bool,
 }
 
@@ -37,12 +57,14 @@ impl BodyWriter {
         BodyWriter {
             side,
             tail: Vec::new(),
-            number: 0,
+            long: None,
             length: 0,
             hasher: blake3::Hasher::new(),
             finished: None,
+            text: None,
             dirty: false,
             unsigned: false,
+            safe: false,
             at_stake: false,
             broken: false,
         }
@@ -62,13 +84,24 @@ impl BodyWriter {
         self.broken
     }
 
+    /// Whether pieces are known only here.
+    pub(crate) fn is_long(&self) -> bool {
+        self.long.is_some() || self.broken && self.unsigned
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.tail.len()
     }
 
-    /// Takes what fits into the piece from `bytes`. Returns whether it is full: then [`BodyWriter::write_full`] comes next.
+    /// What search finds it by, if its bytes are no JSON.
+    pub(crate) fn set_text(&mut self, text: String) {
+        self.text = Some(text);
+    }
+
+    /// Takes what fits from `bytes`. Returns whether it is too much to wait: then [`BodyWriter::write_full`] comes next.
     pub(crate) fn fill(&mut self, bytes: &mut &[u8]) -> bool {
-        let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.tail.len()));
+        let room = SPOOL.saturating_sub(self.tail.len());
+        let (now, later) = bytes.split_at(bytes.len().min(room));
         self.hasher.update(now);
         self.length += now.len() as u64;
         *bytes = later;
@@ -77,45 +110,65 @@ impl BodyWriter {
         }
         self.tail.extend_from_slice(now);
         self.dirty |= !now.is_empty();
-        self.tail.len() == PIECE
+        self.tail.len() >= SPOOL
     }
 
-    /// Writes the full piece and begins the next. If that fails, the body ends here: what follows is only counted.
-    pub(crate) fn write_full(
-        &mut self,
-        connection: &Connection,
-        seq: Result<i64, Error>,
-    ) -> Result<(), Error> {
-        let written = seq.and_then(|seq| self.write(connection, seq));
-        self.tail.clear();
-        self.dirty = false;
-        self.number += 1;
+    /// Cuts what is sure. If that fails, the body ends here: what follows is only counted.
+    pub(crate) fn write_full(&mut self, target: Result<Target<'_>, Error>) -> Result<(), Error> {
+        let (mut cutter, mut tree) = self.long.take().unwrap_or_default();
+        let written = target.and_then(|mut target| {
+            let taken = put(&mut target, &mut cutter, &mut tree, &self.tail, false, self.text.is_none())?;
+            self.tail.drain(..taken);
+            Ok(())
+        });
+        self.long = Some((cutter, tree));
         self.at_stake = true;
-        self.broken |= written.is_err();
+        if written.is_err() {
+            self.lose();
+        }
         written
     }
 
-    /// Writes what the database has not: the piece that is not full, over its shorter self, and of a finished body the summary.
-    pub(crate) fn write(&mut self, connection: &Connection, seq: i64) -> Result<(), Error> {
-        if self.dirty && !self.broken {
-            let compressed = zstd::bulk::compress(&self.tail, LEVEL)?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO piece (exchange, side, number, bytes) VALUES (?, ?, ?, ?)
-                     ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
-                )?
-                .execute(params![seq, self.side.number(), self.number, compressed])?;
-            self.dirty = false;
-        }
-        if let (true, Some(summary)) = (self.unsigned, self.finished) {
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO body (exchange, side, length, hash) VALUES (?, ?, ?, ?)",
-                )?
-                .execute(params![seq, self.side.number(), summary.len.cast_signed(), summary.hash])?;
-            self.unsigned = false;
+    /// Writes what the database has not: of a finished body all of it, of a growing one what waits.
+    pub(crate) fn write(&mut self, mut target: Target<'_>, seq: i64) -> Result<(), Error> {
+        match self.finished {
+            Some(summary) if self.unsigned => {
+                let root = match self.broken {
+                    false => self.root(&mut target)?,
+                    true => root_of_tail(&mut target, seq, self.side)?,
+                };
+                sign(&mut target, seq, self.side, summary.len, Some(summary.hash), root)?;
+                self.unsigned = false;
+                self.dirty = false;
+            }
+            None if self.dirty && !self.broken => {
+                let list = self.long.as_ref().map(|(_, tree)| tree.so_far()).unwrap_or_default();
+                let bytes = zstd::bulk::compress(&self.tail, TAIL_LEVEL)?;
+                target
+                    .connection
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO tail (exchange, side, list, bytes) VALUES (?, ?, ?, ?)",
+                    )?
+                    .execute(params![seq, self.side.number(), list, bytes])?;
+                self.dirty = false;
+            }
+            _ => {}
         }
         Ok(())
+    }
+
+    /// The place of the whole body; `None` if it is empty.
+    fn root(&mut self, target: &mut Target<'_>) -> Result<Option<i64>, Error> {
+        let is_long = self.long.is_some();
+        let (mut cutter, mut tree) = self.long.take().unwrap_or_default();
+        self.at_stake |= is_long;
+        let from_bytes = self.text.is_none();
+        put(target, &mut cutter, &mut tree, &self.tail, true, from_bytes)?;
+        let root = whole(target, tree, from_bytes)?;
+        if let (Some(root), Some(text)) = (root, &self.text) {
+            words::index_once(target.connection, root, text)?;
+        }
+        Ok(root)
     }
 
     /// No more will come.
@@ -130,49 +183,179 @@ impl BodyWriter {
     /// The open batch is safe.
     pub(crate) fn committed(&mut self) {
         self.at_stake = false;
-        if self.finished.is_some() && !self.dirty && !self.unsigned {
+        if self.finished.is_some() && !self.unsigned {
+            self.safe = true;
             self.tail = Vec::new();
         }
     }
 
     /// The open batch is gone; what is still in memory is to be written again.
     pub(crate) fn rolled_back(&mut self) {
-        self.broken |= std::mem::take(&mut self.at_stake);
+        if self.safe {
+            return;
+        }
+        if std::mem::take(&mut self.at_stake) {
+            self.lose();
+        }
         self.dirty = !self.tail.is_empty();
         self.unsigned = self.finished.is_some();
     }
 
     /// Gives up what is still in memory.
     pub(crate) fn give_up(&mut self) {
-        self.broken |= self.dirty;
+        if self.dirty || self.unsigned && !self.tail.is_empty() {
+            self.lose();
+        }
+    }
+
+    fn lose(&mut self) {
+        self.broken = true;
         self.dirty = false;
+        self.long = None;
         self.tail = Vec::new();
     }
 }
 
-/// The length of a finished body.
-pub(crate) fn length(connection: &Connection, seq: i64, side: Side) -> Result<Option<u64>, Error> {
-    let length = connection
-        .prepare_cached("SELECT length FROM body WHERE exchange = ? AND side = ?")?
-        .query_row(params![seq, side.number()], |row| row.get::<_, i64>(0))
-        .optional()?;
-    Ok(length.map(i64::cast_unsigned))
+/// Ends the body of an exchange whose process died, with what the database has of it.
+pub(crate) fn seal(mut target: Target<'_>, seq: i64, side: Side) -> Result<(), Error> {
+    let has_tail = target
+        .connection
+        .prepare_cached("SELECT 1 FROM tail WHERE exchange = ? AND side = ?")?
+        .exists(params![seq, side.number()])?;
+    if !has_tail {
+        return Ok(());
+    }
+    let root = root_of_tail(&mut target, seq, side)?;
+    sign(&mut target, seq, side, 0, None, root)
 }
 
-/// The bytes of one piece.
-pub(crate) fn piece(
-    connection: &Connection,
+/// What the database has of a body that was being appended to, as one piece or list.
+fn root_of_tail(target: &mut Target<'_>, seq: i64, side: Side) -> Result<Option<i64>, Error> {
+    let Some((list, bytes)) = tail(target.connection, seq, side)? else { return Ok(None) };
+    let mut tree = Tree::default();
+    for entry in list::decode(&list) {
+        let entry = match entry? {
+            EntryRef::Literal(bytes) => Entry::Literal(bytes.to_vec()),
+            EntryRef::Place(place) => Entry::Place(place),
+        };
+        let Target { connection, packs, session } = target;
+        tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, true))?;
+    }
+    put(target, &mut Cutter::default(), &mut tree, &bytes, true, true)?;
+    whole(target, tree, true)
+}
+
+/// The place of a body whose parts are all in the tree; `None` if it is empty.
+fn whole(target: &mut Target<'_>, tree: Tree, indexed: bool) -> Result<Option<i64>, Error> {
+    let Target { connection, packs, session } = target;
+    let entry = tree.finish(&mut |list| packs.place_list(connection, *session, &list, indexed))?;
+    match entry {
+        None => Ok(None),
+        Some(Entry::Place(place)) => Ok(Some(place)),
+        Some(Entry::Literal(bytes)) => {
+            let is_json = bytes.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
+            let kind = if is_json { Kind::Glue } else { Kind::Plain };
+            let text = || indexed.then(|| words::of_piece(kind, &bytes)).flatten();
+            let piece = NewPiece { kind, bytes: &bytes, text: &text };
+            Ok(Some(packs.place(connection, *session, &piece)?.0))
+        }
+    }
+}
+
+fn sign(
+    target: &mut Target<'_>,
     seq: i64,
     side: Side,
-    number: i64,
-) -> Result<Option<Vec<u8>>, Error> {
-    let mut statement = connection
-        .prepare_cached("SELECT bytes FROM piece WHERE exchange = ? AND side = ? AND number = ?")?;
-    let mut rows = statement.query(params![seq, side.number(), number])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let stored = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-    // No piece is longer: what claims to be is damaged.
-    let bytes = zstd::bulk::decompress(stored, PIECE)
-        .map_err(|error| Error::Damaged(format!("piece {number} of the {} body: {error}", side.as_str())))?;
-    Ok(Some(bytes))
+    length: u64,
+    hash: Option<[u8; 32]>,
+    root: Option<i64>,
+) -> Result<(), Error> {
+    let Target { connection, packs, .. } = target;
+    connection
+        .prepare_cached("INSERT INTO body (exchange, side, length, hash, root) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![seq, side.number(), length.cast_signed(), hash, root])?;
+    if let Some(root) = root {
+        packs.use_pack(root, 1);
+    }
+    connection
+        .prepare_cached("DELETE FROM tail WHERE exchange = ? AND side = ?")?
+        .execute(params![seq, side.number()])?;
+    Ok(())
+}
+
+type Tail = (Vec<u8>, Vec<u8>);
+
+/// What waits of a growing body: a list of what was cut, and the bytes that were not.
+fn tail(connection: &Connection, seq: i64, side: Side) -> Result<Option<Tail>, Error> {
+    let found = connection
+        .prepare_cached("SELECT list, bytes FROM tail WHERE exchange = ? AND side = ?")?
+        .query_row(params![seq, side.number()], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })
+        .optional()?;
+    let Some((list, bytes)) = found else { return Ok(None) };
+    let bytes = zstd::bulk::decompress(&bytes, SPOOL)
+        .map_err(|error| Error::Damaged(format!("the end of the {} body: {error}", side.as_str())))?;
+    Ok(Some((list, bytes)))
+}
+
+/// Cuts `bytes` and stores the pieces. Returns how many bytes that were.
+fn put(
+    target: &mut Target<'_>,
+    cutter: &mut Cutter,
+    tree: &mut Tree,
+    bytes: &[u8],
+    last: bool,
+    indexed: bool,
+) -> Result<usize, Error> {
+    let Target { connection, packs, session } = target;
+    cutter.scan(bytes, last, &mut |segment, form| {
+        let entry = match cut::classify(segment) {
+            Cut::Literal(bytes) => Entry::Literal(bytes.to_vec()),
+            Cut::Piece { bytes, .. } => {
+                let kind = Kind::of_form(form);
+                let text = || indexed.then(|| words::of_piece(kind, bytes)).flatten();
+                let piece = NewPiece { kind, bytes, text: &text };
+                Entry::Place(packs.place(connection, *session, &piece)?.0)
+            }
+        };
+        tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, indexed))
+    })
+}
+
+/// A body that is being read.
+pub(crate) struct Reading {
+    walk: Walk,
+    /// What follows the walk: the tail of a body that is not finished.
+    tail: Option<Vec<u8>>,
+    /// Length and hash of the finished body.
+    pub(crate) summary: Option<BodySummary>,
+}
+
+impl Reading {
+    /// Begins; `None` if nothing of the body is stored.
+    pub(crate) fn begin(connection: &Connection, seq: i64, side: Side) -> Result<Option<Reading>, Error> {
+        let body = connection
+            .prepare_cached("SELECT length, hash, root FROM body WHERE exchange = ? AND side = ?")?
+            .query_row(params![seq, side.number()], |row| {
+                let len = row.get::<_, i64>(0)?.cast_unsigned();
+                let hash = row.get::<_, Option<[u8; 32]>>(1)?;
+                Ok((hash.map(|hash| BodySummary { len, hash }), row.get::<_, Option<i64>>(2)?))
+            })
+            .optional()?;
+        if let Some((summary, root)) = body {
+            let walk = root.map(Walk::of_place).unwrap_or_default();
+            return Ok(Some(Reading { walk, tail: None, summary }));
+        }
+        let Some((list, bytes)) = tail(connection, seq, side)? else { return Ok(None) };
+        Ok(Some(Reading { walk: Walk::of_list(&list)?, tail: Some(bytes), summary: None }))
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(crate) fn next(&mut self, connection: &Connection, shelf: &Shelf) -> Result<Option<Vec<u8>>, Error> {
+        match self.walk.next(connection, shelf)? {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Ok(self.tail.take()),
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use crate::query::Frame;
+use crate::varint::{put_varint, take_varint};
 use rusqlite::{Connection, params};
 
 /// Bytes after which a chunk is left as it is and the next begins.
@@ -117,43 +118,4 @@ pub(crate) fn read(connection: &Connection, seq: i64) -> Result<Vec<Frame>, Erro
         }
     }
     Ok(frames)
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn varints_come_back_and_damage_is_no_panic() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
-            let mut bytes = Vec::new();
-            put_varint(&mut bytes, value);
-            let mut rest = bytes.as_slice();
-            assert_eq!(take_varint(&mut rest), Some(value));
-            assert!(rest.is_empty());
-            assert_eq!(take_varint(&mut &bytes[..bytes.len() - 1]), None);
-        }
-        assert_eq!(take_varint(&mut [0xff; 20].as_slice()), None);
-    }
 }

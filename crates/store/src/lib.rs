@@ -8,36 +8,55 @@
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
 //! - `select`: questions over many rows
-//! - `row`, `underway`: an exchange as rows; what the writer still holds of it
-//! - `bodies`, `frames`: bodies as pieces, frame times as deltas
-//! - `sweep`: gives back the space of what was deleted
-//! - `schema`: tables and migrations
+//! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
+//! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
+//! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
+//! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
+//! - `words`, `search`: what of the bytes is text; finding it
+//! - `retain`, `sweep`: what is kept; gives back the space of what was deleted
+//! - `verify`: proves that all comes back as it was
+//! - `schema`, `convert`: tables and migrations
 //!
 //! # Invariants
 //! - Readers never wait for the writer, nor the writer for readers: no read transaction lives longer than one call into SQLite.
-//! - Bodies lie in tables of their own, compressed; a list never touches them.
+//! - A piece is stored once, whatever bodies it occurs in; a body is restored byte for byte, whatever it was.
 //! - What a full disk refused is kept in memory and written later, or the record says what is missing.
 
 mod bodies;
+mod convert;
+mod cut;
 mod error;
 mod exchange;
 mod frames;
+mod list;
 mod location;
 mod open;
+mod packs;
 mod query;
+mod record;
+mod retain;
 mod row;
 mod schema;
+mod search;
 mod select;
+mod shelf;
 mod store;
 mod sweep;
 mod underway;
+mod varint;
+mod verify;
+mod words;
 mod writer;
 
+pub use cut::{Cut, cut};
 pub use error::{Error, OpenError};
 pub use exchange::{
     Agent, Capture, Class, Exchange, Failure, Headers, Outcome, Session, Source, Status, Timing, Usage,
 };
 pub use location::Location;
 pub use query::{Body, BodyInfo, BodySummary, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+pub use retain::Retention;
+pub use search::Excerpt;
 pub use store::Store;
+pub use verify::{Damage, Verified};
 pub use writer::Writer;

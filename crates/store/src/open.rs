@@ -77,6 +77,9 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;").map_err(explain)?;
     } else {
         check(connection, path)?;
+        if taken < schema::VERSION {
+            keep_a_copy(connection, path, taken)?;
+        }
     }
     connection
         .execute_batch(
@@ -88,6 +91,23 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         )
         .map_err(explain)?;
     schema::migrate(connection, taken).map_err(explain)
+}
+
+/// Copies a database of an older format before its first change. A copy of an earlier try is written anew.
+fn keep_a_copy(connection: &Connection, path: &Path, format: i64) -> Result<(), OpenError> {
+    let copy = path.with_file_name(format!("exchanges.format-{format}.db"));
+    let not_writable = |error: io::Error| OpenError::NotWritable {
+        folder: path.parent().unwrap_or(path).to_owned(),
+        why: format!("a copy of the older format cannot be made: {error}"),
+    };
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(not_writable(error)),
+        _ => {}
+    }
+    private_file(&copy).map_err(not_writable)?;
+    connection.execute("VACUUM INTO ?", [copy.to_string_lossy()]).map_err(|error| explain(path, &error))?;
+    tracing::info!(copy = %copy.display(), "kept a copy of the record in its older format");
+    Ok(())
 }
 
 /// Looks for damage before anything is written.

@@ -101,6 +101,8 @@ pub struct BodyInfo {
     pub len: u64,
     /// As [`Body::complete`].
     pub complete: bool,
+    /// What was appended in all; `None` if the body was never finished.
+    pub summary: Option<BodySummary>,
 }
 
 /// What was appended to a body in all.

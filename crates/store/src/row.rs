@@ -1,11 +1,28 @@
-//! An exchange as rows, and back.
+//! An exchange as a row: what is filtered, sorted and summed. Everything else is its record.
 
 use crate::error::Error;
-use crate::exchange::{Exchange, Headers, Status};
-use rusqlite::{Connection, Row, params};
+use crate::exchange::{Exchange, Outcome, Status};
+use crate::record;
+use crate::shelf::Shelf;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use std::collections::HashMap;
 
 /// The most a summed column takes from what an upstream claims: sums over millions of rows then stay within 64 bits.
 const SUM_LIMIT: u64 = 1 << 40;
+
+/// Names that are remembered at the most.
+const NAMES: usize = 10_000;
+
+/// Bits of the column `flags`.
+pub(crate) mod flag {
+    pub(crate) const STREAM: i64 = 1;
+    pub(crate) const THINKING: i64 = 2;
+    pub(crate) const INCOMPLETE: i64 = 4;
+    /// Set by pinning only.
+    pub(crate) const PINNED: i64 = 8;
+    pub(crate) const TOOLS: i64 = 16;
+    pub(crate) const ERROR: i64 = 32;
+}
 
 pub(crate) fn status_number(status: Status) -> i64 {
     match status {
@@ -15,85 +32,141 @@ pub(crate) fn status_number(status: Status) -> i64 {
     }
 }
 
-type Heads = (Headers, Headers, Headers, Headers);
+pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
+    Outcome::ALL.iter().position(|known| *known == outcome).unwrap_or(0) as i64
+}
 
-/// Writes an exchange, new or known. Returns the number of its row.
-pub(crate) fn upsert(connection: &Connection, exchange: &Exchange) -> Result<i64, Error> {
-    let unreadable = |error: serde_json::Error| Error::Damaged(error.to_string());
-    let record = serde_json::to_string(exchange).map_err(unreadable)?;
-    let headers = serde_json::to_string(&(
-        &exchange.request_headers,
-        &exchange.request_trailers,
-        &exchange.response_headers,
-        &exchange.response_trailers,
-    ))
-    .map_err(unreadable)?;
+/// Texts that many rows share, and their numbers. Forgotten when a batch is lost, because new ones were in it.
+#[derive(Debug, Default)]
+pub(crate) struct Names(HashMap<String, i64>);
+
+impl Names {
+    /// The number of a text, new or known.
+    pub(crate) fn number(&mut self, connection: &Connection, text: &str) -> Result<i64, Error> {
+        if let Some(number) = self.0.get(text) {
+            return Ok(*number);
+        }
+        let mut find = connection.prepare_cached("SELECT id FROM name WHERE text = ?")?;
+        let found = find.query_row([text], |row| row.get(0)).optional()?;
+        let number = match found {
+            Some(number) => number,
+            None => {
+                connection.prepare_cached("INSERT INTO name (text) VALUES (?)")?.execute([text])?;
+                connection.last_insert_rowid()
+            }
+        };
+        if self.0.len() >= NAMES {
+            self.0.clear();
+        }
+        self.0.insert(text.to_owned(), number);
+        Ok(number)
+    }
+
+    fn of(&mut self, connection: &Connection, text: Option<&str>) -> Result<Option<i64>, Error> {
+        text.map(|text| self.number(connection, text)).transpose()
+    }
+}
+
+/// Writes an exchange's row, new or known. Returns the number of the row.
+pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exchange) -> Result<i64, Error> {
     let summed = |number: u64| number.min(SUM_LIMIT).cast_signed();
+    let time = |us: Option<u64>| us.map(|us| i64::try_from(us).unwrap_or(i64::MAX));
     let usage = &exchange.usage;
+    let agent = exchange.agent.as_ref();
+    let path = exchange.url.split('?').next().unwrap_or_default();
+    let mut named = |text: Option<&str>| names.of(connection, text);
+    let values = params![
+        exchange.id.as_bytes(),
+        exchange.started_us,
+        status_number(exchange.status()),
+        exchange.outcome.map(outcome_number),
+        exchange.status,
+        flags(exchange),
+        named(Some(path))?,
+        named(exchange.model.as_deref())?,
+        named(exchange.served_model.as_deref())?,
+        named(exchange.session.as_ref().map(|session| session.id.as_str()))?,
+        named(agent.and_then(|agent| agent.id.as_deref()))?,
+        named(agent.and_then(|agent| agent.kind.as_deref()))?,
+        named(exchange.request_class.as_ref().map(|class| class.value.as_str()))?,
+        named(exchange.stop_reason.as_deref())?,
+        named(exchange.error.as_ref().map(|error| error.kind.as_str()))?,
+        time(exchange.timing.first_byte_us),
+        time(exchange.timing.first_token_us),
+        time(exchange.timing.end_us),
+        usage.input.map(summed),
+        usage.output.map(summed),
+        usage.cache_read.map(summed),
+        usage.cache_creation.map(summed),
+        usage.thinking.map(summed),
+        usage.total_input.map(summed),
+        summed(exchange.request_bytes),
+        summed(exchange.response_bytes),
+        exchange.cost_pico,
+    ];
     let seq = connection
         .prepare_cached(
-            "INSERT INTO exchange (id, started_us, status, model, served_model, end_us, input, output, cache_read,
-                                   cache_creation, bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            "INSERT INTO exchange (id, started_us, status, outcome, http_status, flags, path, model, served_model, session,
+                                   agent, agent_kind, class, stop, error, first_byte_us, first_token_us, end_us, input, output,
+                                   cache_read, cache_creation, thinking, total_input, request_bytes, response_bytes, cost)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6 | coalesce((?10 IN (SELECT name FROM pinned_session)) * 8, 0), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+                     ?24, ?25, ?26, ?27)
              ON CONFLICT (id) DO UPDATE SET
-                 started_us = ?2, status = ?3, model = ?4, served_model = ?5, end_us = ?6, input = ?7, output = ?8,
-                 cache_read = ?9, cache_creation = ?10, bytes = ?11
+                 started_us = ?2, status = ?3, outcome = ?4, http_status = ?5, flags = (flags & 8) | excluded.flags, path = ?7, model = ?8,
+                 served_model = ?9, session = ?10, agent = ?11, agent_kind = ?12, class = ?13, stop = ?14, error = ?15,
+                 first_byte_us = ?16, first_token_us = ?17, end_us = ?18, input = ?19, output = ?20, cache_read = ?21,
+                 cache_creation = ?22, thinking = ?23, total_input = ?24, request_bytes = ?25, response_bytes = ?26, cost = ?27
              RETURNING seq",
         )?
-        .query_row(
-            params![
-                exchange.id.as_bytes(),
-                exchange.started_us,
-                status_number(exchange.status()),
-                exchange.model,
-                exchange.served_model,
-                exchange.timing.end_us.map(|end| i64::try_from(end).unwrap_or(i64::MAX)),
-                usage.input.map(summed),
-                usage.output.map(summed),
-                usage.cache_read.map(summed),
-                usage.cache_creation.map(summed),
-                summed(exchange.request_bytes.saturating_add(exchange.response_bytes)),
-            ],
-            |row| row.get(0),
-        )?;
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO record (exchange, record, headers) VALUES (?, ?, ?)")?
-        .execute(params![seq, record, headers])?;
-    for model in [&exchange.model, &exchange.served_model].into_iter().flatten() {
-        connection.prepare_cached("INSERT OR IGNORE INTO model (name) VALUES (?)")?.execute([model])?;
+        .query_row(values, |row| row.get(0))?;
+    for tool in &exchange.tools {
+        let tool = names.number(connection, tool)?;
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO tool (exchange, name) VALUES (?, ?)")?
+            .execute(params![seq, tool])?;
     }
     Ok(seq)
 }
 
-/// Reads column `record`: the exchange without its headers.
-pub(crate) fn bare(row: &Row<'_>) -> Result<Exchange, Error> {
-    let text = row.get_ref("record")?.as_str().map_err(rusqlite::Error::from)?;
-    serde_json::from_str(text).map_err(|error| Error::Damaged(error.to_string()))
+fn flags(exchange: &Exchange) -> i64 {
+    [
+        (exchange.stream, flag::STREAM),
+        (exchange.has_thinking, flag::THINKING),
+        (!exchange.capture.complete && exchange.outcome.is_some(), flag::INCOMPLETE),
+        (!exchange.tools.is_empty(), flag::TOOLS),
+        (exchange.error.is_some(), flag::ERROR),
+    ]
+    .into_iter()
+    .fold(0, |flags, (is_so, bit)| if is_so { flags | bit } else { flags })
 }
 
-/// Reads columns `record` and `headers`.
-pub(crate) fn whole(row: &Row<'_>) -> Result<Exchange, Error> {
-    let mut exchange = bare(row)?;
-    let text = row.get_ref("headers")?.as_str().map_err(rusqlite::Error::from)?;
-    let lists: Heads = serde_json::from_str(text).map_err(|error| Error::Damaged(error.to_string()))?;
-    (
-        exchange.request_headers,
-        exchange.request_trailers,
-        exchange.response_headers,
-        exchange.response_trailers,
-    ) = lists;
+/// Reads columns `seq`, `record` and `flags`.
+pub(crate) fn read(connection: &Connection, shelf: &Shelf, row: &Row<'_>) -> Result<Exchange, Error> {
+    let mut exchange = record::get(connection, shelf, row.get("seq")?, row.get("record")?)?;
+    exchange.pinned = row.get::<_, i64>("flags")? & flag::PINNED != 0;
     Ok(exchange)
 }
 
+/// As [`read`], without headers.
+pub(crate) fn bare(connection: &Connection, shelf: &Shelf, row: &Row<'_>) -> Result<Exchange, Error> {
+    let exchange = read(connection, shelf, row)?;
+    Ok(Exchange {
+        request_headers: Vec::new(),
+        request_trailers: Vec::new(),
+        response_headers: Vec::new(),
+        response_trailers: Vec::new(),
+        ..exchange
+    })
+}
+
 /// All that run.
-pub(crate) fn pending(connection: &Connection) -> Result<Vec<Exchange>, Error> {
-    let mut statement = connection.prepare(
-        "SELECT record, headers FROM exchange JOIN record ON exchange = seq WHERE status = 0 ORDER BY seq",
-    )?;
+pub(crate) fn pending(connection: &Connection, shelf: &Shelf) -> Result<Vec<Exchange>, Error> {
+    let mut statement =
+        connection.prepare("SELECT seq, record, flags FROM exchange WHERE status = 0 ORDER BY seq")?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(whole(row)?);
+        found.push(read(connection, shelf, row)?);
     }
     Ok(found)
 }

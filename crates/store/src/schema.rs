@@ -13,7 +13,7 @@ pub(crate) const APPLICATION: i64 = 0x6170_7278;
 const STEPS: [&str; 2] = [FORMAT_1, FORMAT_2];
 
 /// Format 1: bodies as plain pieces of a mebibyte.
-const FORMAT_1: &str = "
+pub(crate) const FORMAT_1: &str = "
     PRAGMA application_id = 0x61707278;
     CREATE TABLE exchange (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: see `deleted`
@@ -69,6 +69,8 @@ const FORMAT_2: &str = "
     ALTER TABLE piece RENAME TO v1_piece;
     ALTER TABLE frames RENAME TO v1_frames;
     DROP TABLE model;
+    DROP TABLE deleted;
+    CREATE TABLE deleted (exchange INTEGER PRIMARY KEY, record INTEGER); -- what lies under it in other tables is to be removed
     CREATE TABLE exchange (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: see `deleted`
         id BLOB NOT NULL UNIQUE,
@@ -94,7 +96,7 @@ const FORMAT_2: &str = "
         exchange INTEGER NOT NULL,
         side INTEGER NOT NULL,              -- 0 request, 1 response
         length INTEGER NOT NULL,
-        hash BLOB NOT NULL,                 -- BLAKE3, taken as the bytes were appended
+        hash BLOB,                          -- BLAKE3, taken as the bytes were appended; NULL: it was never finished
         root INTEGER,                       -- the place of its piece or list of pieces; NULL is empty
         PRIMARY KEY (exchange, side)
     ) WITHOUT ROWID;
@@ -116,6 +118,7 @@ const FORMAT_2: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         users INTEGER NOT NULL DEFAULT 0    -- records, bodies and links of other packs that need it
     );
+    CREATE INDEX pack_unused ON pack (id) WHERE users <= 0;
     CREATE TABLE layer (                    -- a pack grows by layers, each compressed after those before it
         pack INTEGER NOT NULL,
         number INTEGER NOT NULL,
@@ -124,7 +127,7 @@ const FORMAT_2: &str = "
     );
     CREATE TABLE piece (key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE link (piece INTEGER, pack INTEGER, PRIMARY KEY (piece, pack)) WITHOUT ROWID; -- lists in that other pack have it
-    CREATE VIRTUAL TABLE text USING fts5(words, content='', contentless_delete=1, detail=none);
+    CREATE VIRTUAL TABLE text USING fts5(words, content='', contentless_delete=1, detail=none, tokenize=ascii);
     CREATE TABLE pinned_session (name INTEGER PRIMARY KEY);
 ";
 

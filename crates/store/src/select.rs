@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::query::{Filter, Listing, Page, Stats};
 use crate::row;
+use crate::shelf::Shelf;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
@@ -11,7 +12,12 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 const STRIDE: i64 = 256;
 
 /// A page of exchanges, newest first, without headers.
-pub(crate) fn list(connection: &Connection, filter: &Filter, page: &Page) -> Result<Listing, Error> {
+pub(crate) fn list(
+    connection: &Connection,
+    shelf: &Shelf,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Listing, Error> {
     let (condition, mut values) = condition(filter);
     let total: i64 = connection
         .prepare_cached(&format!("SELECT count(*) FROM exchange WHERE {condition}"))?
@@ -21,14 +27,12 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, page: &Page) -> Res
     values.extend([Value::from(size), Value::from(skipped)]);
     // Only the page's own rows are looked up, not those that are skipped.
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT record FROM (SELECT seq, started_us FROM exchange WHERE {condition}
-                             ORDER BY started_us DESC, seq DESC LIMIT ? OFFSET ?)
-         JOIN record ON exchange = seq ORDER BY started_us DESC, seq DESC"
+        "SELECT seq, record, flags FROM exchange WHERE {condition} ORDER BY started_us DESC, seq DESC LIMIT ? OFFSET ?"
     ))?;
     let mut rows = statement.query(params_from_iter(&values))?;
     let mut listed = Vec::new();
     while let Some(found) = rows.next()? {
-        listed.push(row::bare(found)?);
+        listed.push(row::bare(connection, shelf, found)?);
     }
     Ok(Listing { rows: listed, total: total.cast_unsigned() })
 }
@@ -39,7 +43,7 @@ pub(crate) fn stats(connection: &Connection, filter: &Filter) -> Result<Stats, E
     let sums = format!(
         "SELECT count(*), coalesce(sum(status = 1), 0), coalesce(sum(status = 2), 0), coalesce(sum(status = 0), 0),
                 avg(end_us), count(end_us), coalesce(sum(input), 0), coalesce(sum(output), 0),
-                coalesce(sum(cache_read), 0), coalesce(sum(cache_creation), 0), coalesce(sum(bytes), 0)
+                coalesce(sum(cache_read), 0), coalesce(sum(cache_creation), 0), coalesce(sum(request_bytes + response_bytes), 0)
          FROM exchange WHERE {condition}"
     );
     let (mut stats, ended) =
@@ -89,12 +93,13 @@ impl Cursor {
 /// The next exchanges of a walk, with headers; none at its end.
 pub(crate) fn next(
     connection: &Connection,
+    shelf: &Shelf,
     filter: &Filter,
     cursor: &mut Cursor,
 ) -> Result<Vec<Exchange>, Error> {
     let (condition, values) = condition(filter);
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT record, headers, started_us, seq FROM exchange JOIN record ON exchange = seq
+        "SELECT seq, record, flags, started_us FROM exchange
          WHERE (started_us, seq) < (?, ?) AND {condition} ORDER BY started_us DESC, seq DESC LIMIT {STRIDE}"
     ))?;
     let mut bound = vec![Value::from(cursor.started_us), Value::from(cursor.seq)];
@@ -103,7 +108,7 @@ pub(crate) fn next(
     let mut batch = Vec::new();
     while let Some(found) = rows.next()? {
         *cursor = Cursor { started_us: found.get("started_us")?, seq: found.get("seq")? };
-        batch.push(row::whole(found)?);
+        batch.push(row::read(connection, shelf, found)?);
     }
     Ok(batch)
 }
@@ -117,8 +122,8 @@ fn condition(filter: &Filter) -> (String, Vec<Value>) {
         values.push(Value::from(row::status_number(status)));
     }
     if let Some(model) = &filter.model {
-        parts.push("(model = ? OR served_model = ?)");
-        values.extend([Value::from(model.clone()), Value::from(model.clone())]);
+        parts.push("(SELECT id FROM name WHERE text = ?) IN (model, served_model)");
+        values.push(Value::from(model.clone()));
     }
     if let Some(since) = filter.since_us {
         parts.push("started_us >= ?");

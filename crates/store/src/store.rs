@@ -2,26 +2,44 @@
 //!
 //! In memory there is one connection that readers and the writer take in turn, a short while each.
 
+use crate::bodies::Reading;
 use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
 use crate::location::Location;
 use crate::query::{Body, BodyInfo, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+use crate::search::{AnswerText, Excerpt, Phrase, Searcher};
+use crate::shelf::Shelf;
 use crate::writer::Writer;
-use crate::{bodies, frames, open, row, select};
+use crate::{convert, frames, open, row, select};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use uuid::Uuid;
+
+/// Bytes of a body that are read at a time.
+const STRETCH: usize = 256 << 10;
 
 /// Idle readers that are kept.
 const READERS: usize = 4;
 
 /// A handle for readers.
 #[derive(Clone)]
-pub struct Store(Arc<Source>);
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    shelf: Arc<Shelf>,
+    answer_text: OnceLock<Box<AnswerText>>,
+}
+
+impl Inner {
+    fn new(source: Source, shelf: Arc<Shelf>) -> Arc<Inner> {
+        Arc::new(Inner { source, shelf, answer_text: OnceLock::new() })
+    }
+}
 
 enum Source {
     File { path: PathBuf, idle: Mutex<Vec<Connection>> },
@@ -46,17 +64,27 @@ impl Store {
         match location {
             Location::Folder(folder) => {
                 let (connection, path, lock) = open::folder(folder)?;
-                let mut writer = Writer::new(Arc::new(Mutex::new(connection)), Some(lock));
-                writer.mark_interrupted().map_err(|error| match error {
-                    Error::Database(error) => open::explain(&path, &error),
-                    other => OpenError::Damaged { file: path.clone(), why: other.to_string() },
+                let shelf = Arc::<Shelf>::default();
+                let mut writer =
+                    Writer::new(Arc::new(Mutex::new(connection)), Arc::clone(&shelf), Some(lock));
+                convert::convert(&mut writer).and_then(|()| writer.mark_interrupted()).map_err(|error| {
+                    match error {
+                        Error::Database(error) => open::explain(&path, &error),
+                        other => OpenError::Damaged { file: path.clone(), why: other.to_string() },
+                    }
                 })?;
-                Ok((Store(Arc::new(Source::File { path, idle: Mutex::default() })), writer))
+                let source = Source::File { path, idle: Mutex::default() };
+                Ok((Store(Inner::new(source, shelf)), writer))
             }
             Location::Memory => {
                 let shared: Shared = Arc::new(Mutex::new(open::memory()?));
-                let store = Store(Arc::new(Source::Memory(Arc::clone(&shared))));
-                Ok((store, Writer::new(shared, None)))
+                let shelf = Arc::<Shelf>::default();
+                let mut writer = Writer::new(Arc::clone(&shared), Arc::clone(&shelf), None);
+                convert::convert(&mut writer).map_err(|error| OpenError::Damaged {
+                    file: PathBuf::from(":memory:"),
+                    why: error.to_string(),
+                })?;
+                Ok((Store(Inner::new(Source::Memory(shared), shelf)), writer))
             }
         }
     }
@@ -67,12 +95,30 @@ impl Store {
     /// When there is no database of ours in the folder, or it is damaged or newer.
     pub fn open_read_only(folder: &Path) -> Result<Store, OpenError> {
         let path = open::existing(folder)?;
-        Ok(Store(Arc::new(Source::File { path, idle: Mutex::default() })))
+        let source = Source::File { path, idle: Mutex::default() };
+        Ok(Store(Inner::new(source, Arc::default())))
+    }
+
+    /// Says how the text of an answer is read whose bytes do not show it, such as a stream's. The first reader stays.
+    pub fn read_answers_with(
+        &self,
+        read: impl Fn(&Exchange, &[u8]) -> Option<String> + Send + Sync + 'static,
+    ) {
+        let _ = self.0.answer_text.set(Box::new(read));
+    }
+
+    fn searcher<'a>(&'a self, connection: &'a Connection) -> Searcher<'a> {
+        let answer_text = self.0.answer_text.get().map(|read| &**read);
+        Searcher { connection, shelf: self.shelf(), answer_text }
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     /// Lets `work` see one state of the database, whatever the writer does meanwhile.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        match &*self.0 {
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        match &self.0.source {
             Source::Memory(shared) => work(&lock(shared)),
             Source::File { path, idle } => {
                 let kept = lock(idle).pop();
@@ -98,11 +144,10 @@ impl Store {
     /// When the database cannot be read.
     pub fn get(&self, id: Uuid) -> Result<Option<Exchange>, Error> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT record, headers FROM exchange JOIN record ON exchange = seq WHERE id = ?",
-            )?;
+            let mut statement =
+                connection.prepare_cached("SELECT seq, record, flags FROM exchange WHERE id = ?")?;
             let mut rows = statement.query([id.as_bytes()])?;
-            rows.next()?.map(row::whole).transpose()
+            rows.next()?.map(|found| row::read(connection, self.shelf(), found)).transpose()
         })
     }
 
@@ -111,7 +156,24 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, Error> {
-        self.read(|connection| select::list(connection, filter, page))
+        self.read(|connection| select::list(connection, self.shelf(), filter, page))
+    }
+
+    /// Where a text stands in these exchanges, at most so many places in each; nothing for those that do not have it.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or what it holds is damaged.
+    pub fn excerpts(&self, ids: &[Uuid], text: &str, limit: usize) -> Result<Vec<Vec<Excerpt>>, Error> {
+        self.read(|connection| {
+            let searcher = self.searcher(connection);
+            let phrase = Phrase::new(text);
+            let found = searcher.find(&phrase)?;
+            let excerpts = |id: &Uuid| match sequence(connection, *id)? {
+                Some(seq) => searcher.excerpts(seq, &found, &phrase, limit),
+                None => Ok(Vec::new()),
+            };
+            ids.iter().map(excerpts).collect()
+        })
     }
 
     /// Figures over all exchanges that match.
@@ -128,7 +190,10 @@ impl Store {
     /// When the database cannot be read.
     pub fn models(&self) -> Result<Vec<String>, Error> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT name FROM model ORDER BY name")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT text FROM name WHERE id IN (SELECT model FROM exchange UNION SELECT served_model FROM exchange)
+                 ORDER BY text",
+            )?;
             let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             Ok(names)
         })
@@ -158,24 +223,35 @@ impl Store {
         side: Side,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<Option<BodyInfo>, Error> {
-        let Some(seq) = self.read(|connection| sequence(connection, id))? else { return Ok(None) };
+        let begun = self.read(|connection| match sequence(connection, id)? {
+            Some(seq) => Reading::begin(connection, seq, side),
+            None => Ok(None),
+        })?;
+        let Some(mut reading) = begun else { return Ok(None) };
         let mut len = 0;
-        let mut number = 0;
         loop {
-            // The length is read together with each piece: a body that ends meanwhile ends with what it ended with.
-            let (piece, finished) = self.read(|connection| {
-                let piece = bodies::piece(connection, seq, side, number)?;
-                Ok((piece, bodies::length(connection, seq, side)?))
-            })?;
-            let full = piece.as_ref().is_some_and(|piece| piece.len() == bodies::PIECE);
-            if let Some(piece) = &piece {
-                len += piece.len() as u64;
-                sink(piece)?;
-                number += 1;
-            }
-            if !full {
-                let found = number > 0 || finished.is_some();
-                return Ok(found.then_some(BodyInfo { len, complete: finished == Some(len) }));
+            let some = self.read(|connection| {
+                let mut some = Vec::new();
+                while some.len() < STRETCH
+                    && let Some(mut bytes) = reading.next(connection, self.shelf())?
+                {
+                    some.append(&mut bytes);
+                }
+                Ok(some)
+            });
+            match some {
+                Ok(some) if some.is_empty() => {
+                    let complete = reading.summary.is_some_and(|summary| summary.len == len);
+                    return Ok(Some(BodyInfo { len, complete, summary: reading.summary }));
+                }
+                Ok(some) => {
+                    len += some.len() as u64;
+                    sink(&some)?;
+                }
+                Err(Error::Damaged(_)) if self.read(|connection| sequence(connection, id))?.is_none() => {
+                    return Ok(Some(BodyInfo { len, complete: false, summary: None }));
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -203,7 +279,8 @@ impl Store {
     ) -> Result<(), Error> {
         let mut cursor = select::Cursor::NEWEST;
         loop {
-            let batch = self.read(|connection| select::next(connection, filter, &mut cursor))?;
+            let batch =
+                self.read(|connection| select::next(connection, self.shelf(), filter, &mut cursor))?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -220,7 +297,7 @@ impl Store {
     /// # Errors
     /// When that cannot be found out.
     pub fn disk(&self) -> Result<DiskUse, Error> {
-        match &*self.0 {
+        match &self.0.source {
             Source::File { path, .. } => {
                 let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
                 let log = path.with_extension("db-wal");
@@ -235,9 +312,32 @@ impl Store {
             }
         }
     }
+
+    /// What each table and index takes in the database, bytes, the largest first. Reads the whole database.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn tables(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare("SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")?;
+            let tables =
+                statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+            Ok(tables.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// What the search index takes of it, bytes.
+    ///
+    /// # Errors
+    /// As [`Store::tables`].
+    pub fn index_bytes(&self) -> Result<u64, Error> {
+        let tables = self.tables()?;
+        Ok(tables.iter().filter(|(name, _)| name.starts_with("text_")).map(|(_, bytes)| bytes).sum())
+    }
 }
 
-fn sequence(connection: &Connection, id: Uuid) -> Result<Option<i64>, Error> {
+pub(crate) fn sequence(connection: &Connection, id: Uuid) -> Result<Option<i64>, Error> {
     let found = connection
         .prepare_cached("SELECT seq FROM exchange WHERE id = ?")?
         .query_row([id.as_bytes()], |row| row.get(0))

@@ -3,14 +3,23 @@
 //! What is held is enough to write it again when a batch was refused, except for full pieces of its bodies: those are lost, and the
 //! record then says so.
 
-use crate::bodies::BodyWriter;
+use crate::bodies::{self, BodyWriter, Target};
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange};
 use crate::frames::FrameWriter;
+use crate::packs::Packs;
 use crate::query::Side;
-use crate::row;
+use crate::row::Names;
+use crate::{record, row};
 use rusqlite::Connection;
 use std::time::{Duration, Instant};
+
+/// Where an exchange is written to.
+pub(crate) struct Desk<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) packs: &'a mut Packs,
+    pub(crate) names: &'a mut Names,
+}
 
 /// What the writer holds of one exchange.
 #[derive(Debug)]
@@ -42,15 +51,11 @@ impl Underway {
     }
 
     pub(crate) fn body(&mut self, side: Side) -> &mut BodyWriter {
-        let slot = match side {
-            Side::Request => &mut self.bodies[0],
-            Side::Response => &mut self.bodies[1],
-        };
-        slot.get_or_insert_with(|| BodyWriter::new(side))
+        self.bodies[side.number() as usize].get_or_insert_with(|| BodyWriter::new(side))
     }
 
     /// Its row, written first if the database has not the newest state.
-    pub(crate) fn row(&mut self, connection: &Connection) -> Result<i64, Error> {
+    pub(crate) fn row(&mut self, desk: &mut Desk<'_>) -> Result<i64, Error> {
         if let Some(seq) = self.seq {
             return Ok(seq);
         }
@@ -59,29 +64,68 @@ impl Underway {
             let reason = "a part of the body could not be written to disk".to_owned();
             self.exchange.capture = Capture { complete: false, reason: Some(reason) };
         }
-        let seq = row::upsert(connection, &self.exchange)?;
+        let seq = row::upsert(desk.connection, desk.names, &self.exchange)?;
+        record::put(desk.connection, desk.packs, seq, &self.exchange)?;
         self.seq = Some(seq);
         Ok(seq)
     }
 
     /// Hands everything to the database; of an exchange that ended, as the end.
-    pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Error> {
-        let seq = self.row(connection)?;
-        self.frames.write(connection, seq)?;
-        for body in self.bodies.iter_mut().flatten() {
-            if self.exchange.outcome.is_some() {
-                body.finish();
-            }
-            body.write(connection, seq)?;
+    pub(crate) fn write(&mut self, desk: &mut Desk<'_>) -> Result<(), Error> {
+        let seq = self.row(desk)?;
+        self.frames.write(desk.connection, seq)?;
+        let has_ended = self.exchange.outcome.is_some();
+        for side in [Side::Request, Side::Response] {
+            self.write_body(desk, side, has_ended)?;
         }
         self.flushed = Instant::now();
         Ok(())
+    }
+
+    /// Hands a body to the database, if it has one; of a finished one all of it.
+    pub(crate) fn write_body(&mut self, desk: &mut Desk<'_>, side: Side, finish: bool) -> Result<(), Error> {
+        let seq = self.row(desk)?;
+        let session = self.exchange.session.as_ref().map(|session| session.id.as_str());
+        let Some(body) = &mut self.bodies[side.number() as usize] else { return Ok(()) };
+        if finish {
+            body.finish();
+        }
+        let target = Target { connection: desk.connection, packs: desk.packs, session };
+        body.write(target, seq)
+    }
+
+    /// Cuts what came of a body that is too long to wait.
+    pub(crate) fn cut_body(&mut self, desk: &mut Desk<'_>, side: Side) -> Result<(), Error> {
+        let row = self.row(desk);
+        let session = self.exchange.session.as_ref().map(|session| session.id.as_str());
+        let Some(body) = &mut self.bodies[side.number() as usize] else { return Ok(()) };
+        let target = row.map(|_| Target { connection: desk.connection, packs: desk.packs, session });
+        body.write_full(target)
     }
 
     /// Whether it has bytes that the database has not, and the last were handed over so long ago.
     pub(crate) fn is_due(&self, age: Duration) -> bool {
         let dirty = self.frames.is_dirty() || self.bodies.iter().flatten().any(BodyWriter::is_dirty);
         dirty && self.flushed.elapsed() >= age
+    }
+
+    /// Whether it has pieces that only memory knows to be needed.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.bodies.iter().flatten().any(BodyWriter::is_long)
+    }
+
+    /// Ends it with what an earlier process left in the database.
+    pub(crate) fn seal(&mut self, desk: &mut Desk<'_>) -> Result<(), Error> {
+        let seq = self.row(desk)?;
+        if self.exchange.outcome.is_none() {
+            return Ok(());
+        }
+        let session = self.exchange.session.as_ref().map(|session| session.id.as_str());
+        for side in [Side::Request, Side::Response] {
+            let target = Target { connection: desk.connection, packs: desk.packs, session };
+            bodies::seal(target, seq, side)?;
+        }
+        Ok(())
     }
 
     /// Bytes in memory that a refused batch would need again.

@@ -1,16 +1,19 @@
 //! The one writer. What is written becomes readable with [`Writer::commit`]; one commit for many exchanges makes it cheap.
 //!
 //! A refused write (a full disk) leaves the writer usable. The open batch may be gone from the database then, but not from memory:
-//! each later [`Writer::commit`] writes it again until the disk takes it. Only full pieces of bodies (1 MiB) are not kept for that;
-//! an exchange that lost one, or that waits beyond the limits below, is recorded as incomplete.
+//! each later [`Writer::commit`] writes it again until the disk takes it. Only what was cut of bodies beyond 1 MiB is not kept for
+//! that; an exchange that lost such, or that waits beyond the limits below, is recorded as incomplete.
 
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
+use crate::packs::Packs;
 use crate::query::{BodySummary, Frame, Side};
-use crate::row;
+use crate::retain::{self, Retention};
+use crate::row::{self, Names};
+use crate::shelf::Shelf;
 use crate::store::{Shared, lock};
-use crate::sweep::{hide_ended, roll_back, sweep};
-use crate::underway::Underway;
+use crate::sweep::{self, Sweeper, roll_back};
+use crate::underway::{Desk, Underway};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::fs::File;
@@ -36,7 +39,12 @@ const THOROUGH: Duration = Duration::from_secs(1);
 /// The one writer of a store.
 pub struct Writer {
     connection: Shared,
+    shelf: Arc<Shelf>,
     held: Held,
+    packs: Packs,
+    names: Names,
+    /// In memory readers use the writer's connection: they see a batch before its commit.
+    shares: bool,
     /// Deleted exchanges may still take space.
     unswept: bool,
     /// Held as long as we write: one process a folder.
@@ -54,8 +62,17 @@ struct Held {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Shared, lock: Option<File>) -> Writer {
-        Writer { connection, held: Held::default(), unswept: true, _lock: lock }
+    pub(crate) fn new(connection: Shared, shelf: Arc<Shelf>, lock: Option<File>) -> Writer {
+        Writer {
+            connection,
+            shelf,
+            held: Held::default(),
+            packs: Packs::default(),
+            names: Names::default(),
+            shares: lock.is_none(),
+            unswept: true,
+            _lock: lock,
+        }
     }
 
     /// Writes an exchange, new or known, into the open batch. Once it has an outcome, what was appended to it is written too and its
@@ -75,11 +92,11 @@ impl Writer {
         let has_ended = exchange.outcome.is_some();
         let place = if has_ended { &mut self.held.ended } else { &mut self.held.running };
         place.insert(id, underway);
-        self.write(|held, connection| {
+        self.write(|held, desk| {
             if has_ended {
-                held.ended.get_mut(&id).map_or(Ok(()), |underway| underway.write(connection))
+                held.ended.get_mut(&id).map_or(Ok(()), |underway| underway.write(desk))
             } else {
-                held.running.get_mut(&id).map_or(Ok(()), |underway| underway.row(connection).map(|_| ()))
+                held.running.get_mut(&id).map_or(Ok(()), |underway| underway.row(desk).map(|_| ()))
             }
         })
     }
@@ -96,11 +113,7 @@ impl Writer {
         let mut result = Ok(());
         while !bytes.is_empty() {
             if self.held.running(id)?.body(side).fill(&mut bytes) {
-                let written = self.write(|held, connection| {
-                    let underway = held.running(id)?;
-                    let seq = underway.row(connection);
-                    underway.body(side).write_full(connection, seq)
-                });
+                let written = self.write(|held, desk| held.running(id)?.cut_body(desk, side));
                 result = result.and(written);
             }
         }
@@ -113,10 +126,10 @@ impl Writer {
     /// When the exchange is not known, or the database refuses: the frames then end where they were.
     pub fn append_frames(&mut self, id: Uuid, mut frames: &[Frame]) -> Result<(), Error> {
         while self.held.running(id)?.frames.fill(&mut frames) {
-            self.write(|held, connection| {
+            self.write(|held, desk| {
                 let underway = held.running(id)?;
-                let seq = underway.row(connection);
-                underway.frames.write_full(connection, seq)
+                let seq = underway.row(desk);
+                underway.frames.write_full(desk.connection, seq)
             })?;
         }
         Ok(())
@@ -128,12 +141,18 @@ impl Writer {
     /// When the exchange is not known, or the database refuses. What waits is kept and tried again with each commit.
     pub fn finish_body(&mut self, id: Uuid, side: Side) -> Result<BodySummary, Error> {
         let summary = self.held.running(id)?.body(side).finish();
-        self.write(|held, connection| {
-            let underway = held.running(id)?;
-            let seq = underway.row(connection)?;
-            underway.body(side).write(connection, seq)
-        })?;
+        self.write(|held, desk| held.running(id)?.write_body(desk, side, true))?;
         Ok(summary)
+    }
+
+    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Comes
+    /// before the body is finished.
+    ///
+    /// # Errors
+    /// When the exchange is not known.
+    pub fn set_text(&mut self, id: Uuid, side: Side, text: String) -> Result<(), Error> {
+        self.held.running(id)?.body(side).set_text(text);
+        Ok(())
     }
 
     /// Makes what was appended so far readable after the next commit.
@@ -144,7 +163,7 @@ impl Writer {
         if !self.held.running.contains_key(&id) {
             return Ok(());
         }
-        self.write(|held, connection| held.running(id)?.write(connection))
+        self.write(|held, desk| held.running(id)?.write(desk))
     }
 
     /// Ends the batch: all of it becomes readable, and survives the process. What runs is handed over at least once a second. Takes
@@ -162,7 +181,7 @@ impl Writer {
         self.end_batch(UNSAFE)?;
         if self.unswept {
             // Nobody waits for this: what cannot be done now is done in `idle`, and told there.
-            self.unswept = !sweep(&lock(&self.connection), ASIDE).unwrap_or(false);
+            self.unswept = !self.sweep(ASIDE).unwrap_or(false);
         }
         Ok(())
     }
@@ -188,15 +207,73 @@ impl Writer {
             Err(error) if !error.is_full() => return Err(error),
             _ => self.held.ended.clear(),
         }
-        hide_ended(&lock(&self.connection))?;
+        let shared = Arc::clone(&self.connection);
+        let connection = lock(&shared);
+        sweep::hide(&connection, "1", &[])?;
+        let is_empty: bool =
+            connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM exchange)", [], |row| row.get(0))?;
+        if is_empty && self.held.running.is_empty() {
+            sweep::wipe(&connection, &mut self.packs)?;
+            self.names = Names::default();
+            self.shelf.clear();
+        }
+        drop(connection);
         self.tidy()
+    }
+
+    /// Deletes some of what the retention does not keep, the oldest first. Returns how many exchanges: with none, all is well. The
+    /// space is given back by the commits that follow; by size, nothing more is deleted until it is.
+    ///
+    /// # Errors
+    /// When the database refuses; then all is as before.
+    pub fn prune(&mut self, retention: &Retention) -> Result<usize, Error> {
+        self.commit()?;
+        if retention.bytes.is_some() && self.unswept {
+            self.tidy()?;
+        }
+        let connection = self.connection();
+        let connection = lock(&connection);
+        let limits = Retention { bytes: retention.bytes.filter(|_| !self.unswept), ..*retention };
+        let going = retain::next(&connection, &limits)?;
+        if going.is_empty() {
+            return Ok(0);
+        }
+        self.unswept = true;
+        let list = going.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        sweep::hide(&connection, &format!("seq IN ({list})"), &[])
+    }
+
+    /// Keeps an exchange whatever the retention says, or no longer. Returns whether there is one.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pin(&mut self, id: Uuid, pinned: bool) -> Result<bool, Error> {
+        self.commit()?;
+        retain::pin(&lock(&self.connection), id, pinned)
+    }
+
+    /// As [`Writer::pin`], for all exchanges of a session, those to come too. Returns how many there are now.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pin_session(&mut self, session: &str, pinned: bool) -> Result<usize, Error> {
+        self.commit()?;
+        retain::pin_session(&lock(&self.connection), &mut self.names, session, pinned)
+    }
+
+    fn sweep(&mut self, budget: Duration) -> Result<bool, Error> {
+        let keep_packs = self.held.running.values().chain(self.held.ended.values()).any(Underway::is_cutting);
+        let connection = lock(&self.connection);
+        let sweeper =
+            Sweeper { connection: &connection, shelf: &self.shelf, packs: &mut self.packs, keep_packs };
+        sweep::sweep(sweeper, budget)
     }
 
     /// Never waits for a reader: what it holds up is done the next time.
     fn tidy(&mut self) -> Result<(), Error> {
-        let connection = lock(&self.connection);
         self.unswept = true;
-        self.unswept = !sweep(&connection, THOROUGH)?;
+        self.unswept = !self.sweep(THOROUGH)?;
+        let connection = lock(&self.connection);
         connection.busy_timeout(Duration::ZERO)?;
         let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         connection.busy_timeout(crate::open::PATIENCE)?;
@@ -205,52 +282,71 @@ impl Writer {
 
     /// What ran when an earlier process died will never end by itself.
     pub(crate) fn mark_interrupted(&mut self) -> Result<(), Error> {
-        let left = row::pending(&lock(&self.connection))?;
+        let left = row::pending(&lock(&self.connection), &self.shelf)?;
         for mut exchange in left {
             let why = "the proxy ended before this exchange did";
             exchange.outcome = Some(Outcome::Interrupted);
             exchange.capture = Capture { complete: false, reason: Some(why.to_owned()) };
             let kind = Outcome::Interrupted.as_str().to_owned();
             exchange.error = Some(Failure { kind, message: why.to_owned() });
-            self.save(&exchange)?;
+            self.adopt(&exchange)?;
         }
         self.commit()
+    }
+
+    /// The connection, for what is done beside the batches.
+    pub(crate) fn connection(&self) -> Shared {
+        Arc::clone(&self.connection)
+    }
+
+    /// Ends an exchange with what the database has of it: one of another process, or of another format.
+    pub(crate) fn adopt(&mut self, exchange: &Exchange) -> Result<(), Error> {
+        self.held.running.remove(&exchange.id);
+        let mut underway = Underway::new(exchange.clone());
+        self.write(|_, desk| underway.seal(desk))
     }
 
     /// Does work within the open batch, and notices when the database has taken the batch back.
     fn write<T>(
         &mut self,
-        work: impl FnOnce(&mut Held, &Connection) -> Result<T, Error>,
+        work: impl FnOnce(&mut Held, &mut Desk<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let shared = Arc::clone(&self.connection);
         let connection = lock(&shared);
-        let result = begin(&connection).and_then(|()| work(&mut self.held, &connection));
-        if result.is_err() {
-            self.held.again = true;
-            if connection.is_autocommit() {
-                self.held.rolled_back();
+        let mut desk = Desk { connection: &connection, packs: &mut self.packs, names: &mut self.names };
+        let result = begin(&connection).and_then(|()| {
+            let done = work(&mut self.held, &mut desk)?;
+            if self.shares {
+                desk.packs.flush(&connection)?;
             }
+            Ok(done)
+        });
+        // Half a write would be written a second time; a call against the contract wrote nothing.
+        if matches!(result, Err(ref error) if !matches!(error, Error::Misuse(_))) {
+            roll_back(&connection);
+            self.rolled_back();
         }
         result
     }
 
     /// Writes what a lost batch left and what has waited for `age`, and commits.
     fn end_batch(&mut self, age: Duration) -> Result<(), Error> {
-        let written = self.write(|held, connection| {
-            held.catch_up(connection, age)?;
-            connection.prepare_cached("COMMIT")?.execute([])?;
+        let written = self.write(|held, desk| {
+            held.catch_up(desk, age)?;
+            desk.packs.flush(desk.connection)?;
+            desk.connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(())
         });
         if written.is_ok() {
             self.held.committed();
-        } else {
-            let connection = lock(&self.connection);
-            if !connection.is_autocommit() {
-                roll_back(&connection);
-                self.held.rolled_back();
-            }
         }
         written
+    }
+
+    fn rolled_back(&mut self) {
+        self.held.rolled_back();
+        self.packs.forget();
+        self.names = Names::default();
     }
 }
 
@@ -259,15 +355,15 @@ impl Held {
         self.running.get_mut(&id).ok_or(Error::Misuse("bytes for an exchange that is not running"))
     }
 
-    fn catch_up(&mut self, connection: &Connection, age: Duration) -> Result<(), Error> {
+    fn catch_up(&mut self, desk: &mut Desk<'_>, age: Duration) -> Result<(), Error> {
         if self.again {
             for underway in self.ended.values_mut() {
-                underway.write(connection)?;
+                underway.write(desk)?;
             }
         }
         for underway in self.running.values_mut() {
-            if self.again || underway.is_due(age) {
-                underway.write(connection)?;
+            if self.again || underway.is_due(age) || underway.is_cutting() {
+                underway.write(desk)?;
             }
         }
         Ok(())

@@ -90,7 +90,7 @@ fn nothing_that_was_committed_is_lost_and_nothing_is_left_pending() {
         assert_eq!(verdict, "ok");
         let strays: i64 = connection
             .query_row(
-                "SELECT count(*) FROM piece WHERE exchange NOT IN (SELECT seq FROM exchange)",
+                "SELECT count(*) FROM body WHERE exchange NOT IN (SELECT seq FROM exchange)",
                 [],
                 |row| row.get(0),
             )

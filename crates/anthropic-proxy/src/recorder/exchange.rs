@@ -3,7 +3,7 @@
 //! Pure: it reads and adds up; the writing is done by the recorder's loop.
 
 use crate::capture::note::{Began, Ended, ResponseHead};
-use crate::reading::{AnswerReader, Fed, Reading, header};
+use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
 use protocol::message::Message;
 use protocol::request::{self, MessageRequest};
@@ -20,6 +20,8 @@ pub(super) struct OpenExchange {
     /// The request's body, kept until it is read. `None`: not a call whose body says who asked.
     request: Option<Vec<u8>>,
     answer: Option<AnswerReader>,
+    /// What a streamed answer says, once it has ended: its bytes scatter the words over events.
+    pub(super) streamed_text: Option<String>,
 }
 
 impl OpenExchange {
@@ -37,7 +39,8 @@ impl OpenExchange {
             capture: Capture { complete: true, reason: None },
             ..Exchange::default()
         };
-        let mut open = OpenExchange { row, request: wants_body.then(Vec::new), answer: None };
+        let mut open =
+            OpenExchange { row, request: wants_body.then(Vec::new), answer: None, streamed_text: None };
         open.identify(None);
         open
     }
@@ -129,6 +132,9 @@ impl OpenExchange {
         self.row.event_count += fed.events.len() as u64;
         if let Some(message) = &reading.message {
             take_message(&mut self.row, message);
+        }
+        if reading.complete.is_some() {
+            self.streamed_text = reading.message.as_ref().map(text_of);
         }
         if let Some(counted) = reading.counted_tokens {
             // Counted, not spent: it must not add to the sums of what was.

@@ -235,9 +235,10 @@ impl Worker {
             }
             Note::RequestEnded { at_us, trailers, .. } => {
                 exchange.request_ended(at_us, trailers);
+                // First who asked: bodies of one session are kept together.
+                self.save(&mut tracked);
                 let result = self.writer.finish_body(id, Side::Request).map(|_| ());
                 self.store("body", result);
-                self.save(&mut tracked);
                 self.announce(&mut tracked);
             }
             Note::Connected { at_us, reused, .. } => exchange.connected(at_us, reused),
@@ -283,7 +284,11 @@ impl Worker {
     }
 
     fn end(&mut self, tracked: Tracked) {
-        let row = tracked.exchange.row;
+        let OpenExchange { row, streamed_text, .. } = tracked.exchange;
+        if let Some(text) = streamed_text {
+            let result = self.writer.set_text(row.id, Side::Response, text);
+            self.store("text", result);
+        }
         if !row.capture.complete {
             self.health.incomplete.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,0 +1,267 @@
+//! What of the bytes is text, and the words of a text, for search in any language.
+//!
+//! A word is a run of letters and digits, without case; where a script writes no spaces (Chinese, Japanese, Thai, …) each character
+//! is one. The index knows which pieces have a word, not where: that is looked up in the piece itself.
+
+use crate::error::Error;
+use crate::list::{self, EntryRef};
+use crate::packs::Kind;
+use rusqlite::{Connection, params};
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// Longer runs are no words but encoded data.
+const LONGEST: usize = 64;
+
+/// Names whose short values are structure, not text.
+const STRUCTURE: [&str; 16] = [
+    "type",
+    "role",
+    "id",
+    "tool_use_id",
+    "model",
+    "media_type",
+    "signature",
+    "data",
+    "user_id",
+    "stop_reason",
+    "object",
+    "ttl",
+    "$schema",
+    "file_id",
+    "request_id",
+    "service_tier",
+];
+
+/// Lets search find a piece by its text.
+pub(crate) fn index(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    let mut words = String::new();
+    for_each(text, &mut |_, word| {
+        if !seen.contains(word) {
+            seen.insert(word.to_owned());
+            words.push_str(word);
+            words.push(' ');
+        }
+    });
+    if !words.is_empty() {
+        connection
+            .prepare_cached("INSERT INTO text (rowid, words) VALUES (?, ?)")?
+            .execute(params![place, words])?;
+    }
+    Ok(())
+}
+
+/// As [`index`], for a piece that may have been indexed before by the same text.
+pub(crate) fn index_once(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
+    connection.prepare_cached("DELETE FROM text WHERE rowid = ?")?.execute([place])?;
+    index(connection, place, text)
+}
+
+/// The words of a text, in order.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for_each(text, &mut |_, word| found.push(word.to_owned()));
+    found
+}
+
+/// The words of a text with the bytes that they take in it, in order.
+pub(crate) fn spans(text: &str) -> Vec<(Range<usize>, String)> {
+    let mut found = Vec::new();
+    for_each(text, &mut |range, word| found.push((range, word.to_owned())));
+    found
+}
+
+fn for_each(text: &str, each: &mut dyn FnMut(Range<usize>, &str)) {
+    let mut word = String::new();
+    let mut begin = 0;
+    let mut end = |word: &mut String, range: Range<usize>| {
+        if !word.is_empty() && word.len() <= LONGEST {
+            each(range, word);
+        }
+        word.clear();
+    };
+    for (at, letter) in text.char_indices() {
+        if !letter.is_alphanumeric() {
+            end(&mut word, begin..at);
+            continue;
+        }
+        let alone = has_no_spaces(letter);
+        if alone {
+            end(&mut word, begin..at);
+        }
+        if word.is_empty() {
+            begin = at;
+        }
+        word.extend(letter.to_lowercase());
+        if alone {
+            end(&mut word, begin..at + letter.len_utf8());
+        }
+    }
+    end(&mut word, begin..text.len());
+}
+
+/// Whether a letter belongs to a script that does not part words.
+fn has_no_spaces(letter: char) -> bool {
+    matches!(u32::from(letter),
+        0x0e00..=0x0eff | 0x1000..=0x109f | 0x1780..=0x17ff // Thai, Lao, Burmese, Khmer
+        | 0x3040..=0x30ff | 0x31f0..=0x31ff // Japanese
+        | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff // Chinese characters
+        | 0xac00..=0xd7af) // Korean
+}
+
+/// The inside of a JSON string without its escapes; bytes that are no UTF-8 are replaced.
+fn unescape(bytes: &[u8]) -> String {
+    let escaped = String::from_utf8_lossy(bytes);
+    let mut text = String::with_capacity(escaped.len());
+    let mut letters = escaped.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            text.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('n') => text.push('\n'),
+            Some('t') => text.push('\t'),
+            Some('r') => text.push('\r'),
+            Some('b' | 'f') => text.push(' '),
+            Some('u') => {
+                let unit = hex(&mut letters);
+                let mut after = letters.clone();
+                let pair = (0xd800..0xdc00).contains(&unit)
+                    && after.next() == Some('\\')
+                    && after.next() == Some('u');
+                let low = if pair { hex(&mut after) } else { 0 };
+                if pair && (0xdc00..0xe000).contains(&low) {
+                    letters = after;
+                    let code = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+                    text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                } else {
+                    text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+            }
+            Some(other) => text.push(other),
+            None => {}
+        }
+    }
+    text
+}
+
+/// The text of a piece; `None` if it has none.
+pub(crate) fn of_piece(kind: Kind, bytes: &[u8]) -> Option<String> {
+    match kind {
+        Kind::Record => None,
+        Kind::List => Some(of_list(bytes)),
+        Kind::Text => of_string(bytes),
+        Kind::Glue => Some(of_glue(bytes)),
+        Kind::Plain => std::str::from_utf8(bytes).ok().map(str::to_owned),
+    }
+}
+
+/// The text of the inside of a long JSON string; `None` if it is encoded data.
+fn of_string(bytes: &[u8]) -> Option<String> {
+    let start = &bytes[..bytes.len().min(256)];
+    let is_data = start.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte));
+    (!is_data).then(|| unescape(bytes))
+}
+
+/// The next four digits; what is none counts as 0.
+fn hex(letters: &mut std::str::Chars<'_>) -> u32 {
+    let digits = letters.by_ref().take(4);
+    digits.fold(0, |value, digit| value << 4 | digit.to_digit(16).unwrap_or(0))
+}
+
+/// The text of JSON between long strings: the values of its short strings, a line each.
+fn of_glue(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    // After a long string the first quote is that string's end.
+    let ends_one = bytes.first() == Some(&b'"')
+        && bytes.get(1).is_none_or(|next| next.is_ascii_whitespace() || b",}]:".contains(next));
+    let mut at = usize::from(ends_one);
+    let mut name: &[u8] = &[];
+    while let Some(begin) = memchr::memchr(b'"', &bytes[at..]).map(|found| at + found + 1) {
+        let Some(end) = end_of_string(bytes, begin) else { break };
+        let value = &bytes[begin..end];
+        at = end + 1;
+        let follows = bytes[at..].iter().find(|byte| !byte.is_ascii_whitespace());
+        if follows == Some(&b':') {
+            name = value;
+        } else if !STRUCTURE.iter().any(|known| known.as_bytes() == name) {
+            text.push_str(&unescape(value));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let found = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[found] == b'"' {
+            return Some(found);
+        }
+        at = found + 2;
+    }
+}
+
+/// The text of a list of pieces: that of its literals.
+fn of_list(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for entry in list::decode(bytes) {
+        if let Ok(EntryRef::Literal(literal)) = entry {
+            text.push_str(&of_glue(literal));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_of_any_language() {
+        for (text, expected) in [
+            ("Fix the Bug-42, please!", vec!["fix", "the", "bug", "42", "please"]),
+            ("缓存命中 cache", vec!["缓", "存", "命", "中", "cache"]),
+            ("Größe ÉTÉ", vec!["größe", "été"]),
+            ("パス名", vec!["パ", "ス", "名"]),
+            ("snake_case src/main.rs", vec!["snake", "case", "src", "main", "rs"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+        assert_eq!(words(&"x".repeat(LONGEST + 1)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn escapes_come_off() {
+        for (escaped, expected) in [
+            (r"a\nb\tc", "a\nb\tc"),
+            (r#"say \"hi\" \\ \/"#, "say \"hi\" \\ /"),
+            (r"\u7f13\u5b58", "缓存"),
+            (r"\ud83d\ude00 \ud83d!", "😀 \u{fffd}!"),
+            (r"\u00", "\0"),
+            ("\\", ""),
+        ] {
+            assert_eq!(unescape(escaped.as_bytes()), expected, "{escaped}");
+        }
+    }
+
+    #[test]
+    fn only_values_are_text() {
+        let glue = br#"","role":"user","content":[{"type":"text","text":"fix it"},{"name":"Bash","input":{"command":"ls -l"}}],"x":""#;
+        assert_eq!(of_glue(glue), "fix it\nBash\nls -l\n");
+        assert_eq!(of_glue(br#"{"text":"a \" b"}"#), "a \" b\n");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            unescape(&bytes);
+            of_glue(&bytes);
+            of_list(&bytes);
+        }
+    }
+}
