@@ -201,7 +201,7 @@ fn read_json(body: &[u8]) -> Reading {
     Reading { message, problems, ..Reading::default() }
 }
 
-/// What a message says, for search: texts, thinking, inputs and results of tools, a line each.
+/// What a message says, for search: texts, thinking, inputs and results of tools, parted by NUL as the store wants them.
 pub(crate) fn text_of(message: &Message) -> String {
     let mut text = String::new();
     for block in &message.content {
@@ -218,13 +218,13 @@ fn push_text(value: &serde_json::Value, text: &mut String) {
     match value {
         serde_json::Value::String(words) => {
             text.push_str(words);
-            text.push('\n');
+            text.push('\0');
         }
         serde_json::Value::Array(values) => values.iter().for_each(|value| push_text(value, text)),
         serde_json::Value::Object(fields) => fields.values().for_each(|value| push_text(value, text)),
         serde_json::Value::Number(number) => {
             text.push_str(&number.to_string());
-            text.push('\n');
+            text.push('\0');
         }
         _ => {}
     }

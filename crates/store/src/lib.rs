@@ -7,7 +7,7 @@
 //! - `store`: the readers; cheap to clone, never blocked by the writer
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
-//! - `select`: questions over many rows
+//! - `filter`, `select`: the filter language; questions over many rows
 //! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
 //! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
@@ -27,6 +27,7 @@ mod convert;
 mod cut;
 mod error;
 mod exchange;
+mod filter;
 mod frames;
 mod list;
 mod location;
@@ -53,8 +54,11 @@ pub use error::{Error, OpenError};
 pub use exchange::{
     Agent, Capture, Class, Exchange, Failure, Headers, Outcome, Session, Source, Status, Timing, Usage,
 };
+pub use filter::{Filter, FilterError, KEYS, Key};
 pub use location::Location;
-pub use query::{Body, BodyInfo, BodySummary, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+pub use query::{
+    Body, BodyInfo, BodySummary, Cursor, DiskUse, Facet, Facets, Frame, Listing, Page, Side, Stats,
+};
 pub use retain::Retention;
 pub use search::Excerpt;
 pub use store::Store;

@@ -51,8 +51,10 @@ impl Phrase {
 
     /// Whether the words stand in a text, one after the other.
     fn is_in(&self, text: &str) -> bool {
-        let found = words::words(text);
-        found.windows(self.words.len()).any(|some| (0..some.len()).all(|at| self.fits(at, &some[at])))
+        text.split(words::BREAK).any(|text| {
+            let found = words::words(text);
+            found.windows(self.words.len()).any(|some| (0..some.len()).all(|at| self.fits(at, &some[at])))
+        })
     }
 }
 
@@ -231,6 +233,7 @@ pub struct Excerpt {
 
 /// The first place where the phrase stands in a text, with what is around it.
 fn excerpt(side: Side, text: &str, phrase: &Phrase) -> Option<Excerpt> {
+    let text = text.split(words::BREAK).find(|text| phrase.is_in(text))?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let found = words::spans(&text);
     let width = phrase.words.len();

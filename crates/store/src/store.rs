@@ -5,12 +5,14 @@
 use crate::bodies::Reading;
 use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::location::Location;
-use crate::query::{Body, BodyInfo, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
 use crate::search::{AnswerText, Excerpt, Phrase, Searcher};
+use crate::select::Select;
 use crate::shelf::Shelf;
 use crate::writer::Writer;
-use crate::{convert, frames, open, row, select};
+use crate::{convert, frames, open, row};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs;
 use std::io;
@@ -156,7 +158,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, Error> {
-        self.read(|connection| select::list(connection, self.shelf(), filter, page))
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.list(page))
     }
 
     /// Where a text stands in these exchanges, at most so many places in each; nothing for those that do not have it.
@@ -181,7 +183,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, Error> {
-        self.read(|connection| select::stats(connection, filter))
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.stats())
+    }
+
+    /// The values that occur among the exchanges that match.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn facets(&self, filter: &Filter) -> Result<Facets, Error> {
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.facets())
     }
 
     /// All models ever asked for or served, sorted.
@@ -277,10 +287,10 @@ impl Store {
         filter: &Filter,
         visit: &mut dyn FnMut(Exchange) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let mut cursor = select::Cursor::NEWEST;
+        let mut cursor = Cursor::NEWEST;
         loop {
             let batch =
-                self.read(|connection| select::next(connection, self.shelf(), filter, &mut cursor))?;
+                self.read(|connection| Select::new(self.searcher(connection), filter)?.next(&mut cursor))?;
             if batch.is_empty() {
                 return Ok(());
             }

@@ -6,10 +6,13 @@
 
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
+use crate::filter::Filter;
 use crate::packs::Packs;
 use crate::query::{BodySummary, Frame, Side};
 use crate::retain::{self, Retention};
 use crate::row::{self, Names};
+use crate::search::Searcher;
+use crate::select::Select;
 use crate::shelf::Shelf;
 use crate::store::{Shared, lock};
 use crate::sweep::{self, Sweeper, roll_back};
@@ -145,8 +148,8 @@ impl Writer {
         Ok(summary)
     }
 
-    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Comes
-    /// before the body is finished.
+    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Texts that
+    /// do not belong together are parted by NUL. Comes before the body is finished.
     ///
     /// # Errors
     /// When the exchange is not known.
@@ -202,14 +205,25 @@ impl Writer {
     /// # Errors
     /// When the database refuses; then all is as before.
     pub fn clear(&mut self) -> Result<(), Error> {
+        self.delete(&Filter::default()).map(|_| ())
+    }
+
+    /// As [`Writer::clear`], for those that the filter means, pinned ones too. Returns how many.
+    ///
+    /// # Errors
+    /// When the database refuses; then all is as before.
+    pub fn delete(&mut self, filter: &Filter) -> Result<usize, Error> {
         // On a full disk this is the way to get room: what waits to be written is about to be deleted.
         match self.commit() {
             Err(error) if !error.is_full() => return Err(error),
-            _ => self.held.ended.clear(),
+            _ if filter.is_all() => self.held.ended.clear(),
+            _ => {}
         }
-        let shared = Arc::clone(&self.connection);
+        let shared = self.connection();
         let connection = lock(&shared);
-        sweep::hide(&connection, "1", &[])?;
+        let searcher = Searcher { connection: &connection, shelf: &self.shelf, answer_text: None };
+        let (condition, values) = Select::new(searcher, filter)?.into_condition();
+        let deleted = sweep::hide(&connection, &condition, &values)?;
         let is_empty: bool =
             connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM exchange)", [], |row| row.get(0))?;
         if is_empty && self.held.running.is_empty() {
@@ -218,7 +232,8 @@ impl Writer {
             self.shelf.clear();
         }
         drop(connection);
-        self.tidy()
+        self.tidy()?;
+        Ok(deleted)
     }
 
     /// Deletes some of what the retention does not keep, the oldest first. Returns how many exchanges: with none, all is well. The

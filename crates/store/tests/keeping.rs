@@ -40,7 +40,7 @@ fn prune(writer: &mut Writer, retention: &Retention) -> usize {
 }
 
 fn left(store: &Store) -> BTreeSet<Uuid> {
-    let all = store.list(&Filter::default(), &Page { number: 1, size: 10_000 }).unwrap();
+    let all = store.list(&Filter::default(), &Page::numbered(1, 10_000)).unwrap();
     all.rows.iter().map(|row| row.id).collect()
 }
 
@@ -100,6 +100,19 @@ fn what_is_too_large_goes_the_oldest_first_and_gives_its_space_back_to_the_disk(
     assert_eq!(left(&store), ids[gone..].iter().copied().collect());
     let (verified, damages) = damages(&store);
     assert_eq!((damages.as_slice(), verified.bodies), (&[][..], (300 - gone) as u64));
+}
+
+#[test]
+fn a_range_is_deleted_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut writer) = at(&folder);
+    let ids = fill(&mut writer, 0..10, None);
+    let range = Filter::since_us(3_000_000).and(Filter::until_us(6_000_000));
+    assert_eq!(writer.delete(&range).unwrap(), 3);
+    assert_eq!(left(&store), ids[..3].iter().chain(&ids[6..]).copied().collect());
+    assert_eq!(writer.delete(&range).unwrap(), 0);
+    let (verified, damages) = damages(&store);
+    assert_eq!((damages.as_slice(), verified.bodies), (&[][..], 7));
 }
 
 #[test]
