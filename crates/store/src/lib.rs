@@ -14,6 +14,7 @@
 //! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
 //! - `words`, `search`: what of the bytes is text; finding it
 //! - `retain`, `sweep`: what is kept; gives back the space of what was deleted
+//! - `reindex`: derives again what was derived from the bytes
 //! - `verify`: proves that all comes back as it was
 //! - `schema`, `convert`: tables and migrations
 //!
@@ -35,6 +36,7 @@ mod open;
 mod packs;
 mod query;
 mod record;
+mod reindex;
 mod retain;
 mod row;
 mod schema;
@@ -59,6 +61,7 @@ pub use location::Location;
 pub use query::{
     Body, BodyInfo, BodySummary, Cursor, DiskUse, Facet, Facets, Frame, Listing, Page, Side, Stats,
 };
+pub use reindex::Stretch;
 pub use retain::Retention;
 pub use search::Excerpt;
 pub use store::Store;

@@ -8,7 +8,7 @@ use crate::exchange::Exchange;
 use crate::filter::Filter;
 use crate::location::Location;
 use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
-use crate::search::{AnswerText, Excerpt, Phrase, Searcher};
+use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
 use crate::shelf::Shelf;
 use crate::writer::Writer;
@@ -18,7 +18,7 @@ use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// Bytes of a body that are read at a time.
@@ -34,13 +34,6 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     source: Source,
     shelf: Arc<Shelf>,
-    answer_text: OnceLock<Box<AnswerText>>,
-}
-
-impl Inner {
-    fn new(source: Source, shelf: Arc<Shelf>) -> Arc<Inner> {
-        Arc::new(Inner { source, shelf, answer_text: OnceLock::new() })
-    }
 }
 
 enum Source {
@@ -76,7 +69,7 @@ impl Store {
                     }
                 })?;
                 let source = Source::File { path, idle: Mutex::default() };
-                Ok((Store(Inner::new(source, shelf)), writer))
+                Ok((Store(Arc::new(Inner { source, shelf })), writer))
             }
             Location::Memory => {
                 let shared: Shared = Arc::new(Mutex::new(open::memory()?));
@@ -86,7 +79,7 @@ impl Store {
                     file: PathBuf::from(":memory:"),
                     why: error.to_string(),
                 })?;
-                Ok((Store(Inner::new(Source::Memory(shared), shelf)), writer))
+                Ok((Store(Arc::new(Inner { source: Source::Memory(shared), shelf })), writer))
             }
         }
     }
@@ -98,7 +91,7 @@ impl Store {
     pub fn open_read_only(folder: &Path) -> Result<Store, OpenError> {
         let path = open::existing(folder)?;
         let source = Source::File { path, idle: Mutex::default() };
-        Ok(Store(Inner::new(source, Arc::default())))
+        Ok(Store(Arc::new(Inner { source, shelf: Arc::default() })))
     }
 
     /// Says how the text of an answer is read whose bytes do not show it, such as a stream's. The first reader stays.
@@ -106,15 +99,14 @@ impl Store {
         &self,
         read: impl Fn(&Exchange, &[u8]) -> Option<String> + Send + Sync + 'static,
     ) {
-        let _ = self.0.answer_text.set(Box::new(read));
+        self.0.shelf.read_answers_with(Box::new(read));
     }
 
     fn searcher<'a>(&'a self, connection: &'a Connection) -> Searcher<'a> {
-        let answer_text = self.0.answer_text.get().map(|read| &**read);
-        Searcher { connection, shelf: self.shelf(), answer_text }
+        Searcher { connection, shelf: self.shelf() }
     }
 
-    fn shelf(&self) -> &Shelf {
+    pub(crate) fn shelf(&self) -> &Shelf {
         &self.0.shelf
     }
 

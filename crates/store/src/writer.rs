@@ -62,6 +62,8 @@ struct Held {
     ended: HashMap<Uuid, Underway>,
     /// A batch was lost: all of this has to be written again.
     again: bool,
+    /// Exchanges that had to be given up.
+    given_up: u64,
 }
 
 impl Writer {
@@ -148,6 +150,11 @@ impl Writer {
         Ok(summary)
     }
 
+    /// How many exchanges were given up since the start, because the disk took nothing for too long.
+    pub fn given_up(&self) -> u64 {
+        self.held.given_up
+    }
+
     /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Texts that
     /// do not belong together are parted by NUL. Comes before the body is finished.
     ///
@@ -221,7 +228,7 @@ impl Writer {
         }
         let shared = self.connection();
         let connection = lock(&shared);
-        let searcher = Searcher { connection: &connection, shelf: &self.shelf, answer_text: None };
+        let searcher = Searcher { connection: &connection, shelf: &self.shelf };
         let (condition, values) = Select::new(searcher, filter)?.into_condition();
         let deleted = sweep::hide(&connection, &condition, &values)?;
         let is_empty: bool =
@@ -312,6 +319,19 @@ impl Writer {
     /// The connection, for what is done beside the batches.
     pub(crate) fn connection(&self) -> Shared {
         Arc::clone(&self.connection)
+    }
+
+    /// Packs that were read, and how answers are read.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf)
+    }
+
+    /// Does work on the database within the open batch.
+    pub(crate) fn with_connection<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.write(|_, desk| work(desk.connection))
     }
 
     /// Ends an exchange with what the database has of it: one of another process, or of another format.
@@ -406,6 +426,7 @@ impl Held {
             number <= WAITING
         });
         if self.ended.len() < before {
+            self.given_up += (before - self.ended.len()) as u64;
             tracing::error!(exchanges = before - self.ended.len(), "given up: the disk takes nothing");
         }
     }

@@ -252,8 +252,8 @@ fn download_headers(exchange: &Exchange, side: Side, encoding: Option<&str>) -> 
 /// Deletes every exchange that has ended.
 #[utoipa::path(post, path = "/api/monitor/clear", responses((status = 200, body = Done)))]
 pub(super) async fn clear(State(monitor): State<Monitor>) -> Result<Json<Done>, Failure> {
-    match monitor.recorder.clear().await {
-        Ok(()) => Ok(Json(Done { success: true })),
+    match monitor.recorder.delete(Filter::default()).await {
+        Ok(_) => Ok(Json(Done { success: true })),
         Err(why) => {
             Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("could not be cleared: {why}")))
         }

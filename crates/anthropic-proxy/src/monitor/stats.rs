@@ -2,6 +2,7 @@
 
 use super::query::{Asked, Filters};
 use super::types::{ApiProblem, CaptureHealth, ModelsAnswer, StatsAnswer};
+use super::view;
 use super::{Failure, Monitor, blocking};
 use axum::Json;
 use axum::extract::State;
@@ -47,15 +48,18 @@ pub(super) async fn compute(monitor: &Monitor, filter: Filter) -> Result<StatsAn
     Ok(answer(&stats, health(monitor)))
 }
 
-fn health(monitor: &Monitor) -> CaptureHealth {
+/// Whether recording keeps up.
+pub(super) fn health(monitor: &Monitor) -> CaptureHealth {
     let (used, limit) = monitor.capture.queue_bytes();
     let health = monitor.recorder.health();
+    let trouble = health.trouble();
     CaptureHealth {
-        lost: monitor.capture.lost(),
+        lost: monitor.capture.lost() + health.given_up.load(Ordering::Relaxed),
         incomplete: health.incomplete.load(Ordering::Relaxed),
         queue_bytes: used as u64,
         queue_limit: limit as u64,
-        problem: health.problem(),
+        off_since: trouble.as_ref().map(|trouble| view::iso(trouble.since_us)),
+        problem: trouble.map(|trouble| trouble.why),
     }
 }
 

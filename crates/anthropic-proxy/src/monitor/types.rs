@@ -106,6 +106,42 @@ pub(crate) struct Metrics {
     pub(crate) thinking_tokens: u64,
     /// Fresh, written and read input together.
     pub(crate) total_input_tokens: u64,
+    /// What it costs by list price; null while it runs and where there is no price.
+    pub(crate) cost: Option<Cost>,
+    /// Why it has no price. The list leaves it out where only the answer's body tells.
+    pub(crate) cost_reason: Option<String>,
+}
+
+/// A list-price estimate. Amounts are exact decimals as strings. A row of the list has no parts, date and source.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cost {
+    pub(crate) total: String,
+    /// Input that was neither read from the cache nor written to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<String>,
+    #[serde(rename = "cacheWrite5m", skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_write_5m: Option<String>,
+    #[serde(rename = "cacheWrite1h", skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_write_1h: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_read: Option<String>,
+    /// Searches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_tools: Option<String>,
+    /// `USD`.
+    pub(crate) currency: &'static str,
+    /// The day on which the prices were looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) price_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) price_source: Option<String>,
+    /// Always true: a subscription is billed otherwise.
+    pub(crate) estimate: bool,
+    /// The answer broke off, or was not recorded whole: this is what it had used by then.
+    pub(crate) partial: bool,
 }
 
 /// Why it failed.
@@ -316,6 +352,8 @@ pub(crate) struct CaptureHealth {
     pub(crate) queue_bytes: u64,
     /// How many may wait.
     pub(crate) queue_limit: u64,
+    /// Since when nothing reaches the disk (ISO 8601); null while recording works.
+    pub(crate) off_since: Option<String>,
     /// Why the last write was refused, if it was: a full disk, say.
     pub(crate) problem: Option<String>,
 }
