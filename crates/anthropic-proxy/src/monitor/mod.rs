@@ -10,13 +10,12 @@ mod requests;
 mod server;
 mod stats;
 mod stream;
-mod types;
-mod view;
 
 use crate::capture::Capture;
 use crate::config::Config;
 use crate::live::Live;
 use crate::recorder::Recorder;
+use crate::view::{self, types};
 use axum::Json;
 use axum::Router;
 use axum::http::StatusCode;
