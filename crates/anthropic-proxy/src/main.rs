@@ -20,6 +20,7 @@ mod capture;
 mod cli;
 mod config;
 mod export;
+mod import;
 mod live;
 mod logging;
 mod monitor;

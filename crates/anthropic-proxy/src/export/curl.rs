@@ -133,7 +133,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::item::whole;
     use crate::recorded::Recorded;
     use std::process::Command;
 
@@ -152,7 +151,7 @@ mod tests {
                 request_bytes: body.len() as u64,
                 ..Exchange::default()
             };
-            let request = Some(whole(body.to_vec()));
+            let request = Some(store::Body { bytes: body.to_vec(), complete: true });
             let item = Item::made(Recorded { exchange, request, ..Recorded::default() });
             curl.exchange(&mut script, &item).unwrap();
         }

@@ -95,6 +95,19 @@ impl<'a> Item<'a> {
         Some(format!("{length} bytes, {why}"))
     }
 
+    /// What a lossless file lacks of what was recorded, for people; mostly nothing.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        if self.store.is_some() {
+            return None;
+        }
+        let sides = [("request", Side::Request), ("answer", Side::Response)];
+        let missing = sides
+            .into_iter()
+            .filter_map(|(name, side)| Some(format!("body of the {name}: {}", self.missing(side)?)));
+        let missing = missing.collect::<Vec<_>>().join("; ");
+        (!missing.is_empty()).then_some(missing)
+    }
+
     fn leave_bodies_out(&mut self) -> io::Result<()> {
         for (index, side) in [Side::Request, Side::Response].into_iter().enumerate() {
             let mut hasher = blake3::Hasher::new();
@@ -117,9 +130,4 @@ impl<'a> Item<'a> {
     pub(crate) fn made(recorded: Recorded) -> Item<'static> {
         Item { recorded, without_bodies: false, hashes: [None; 2], store: None }
     }
-}
-
-/// Bytes that are all of a body.
-pub(crate) fn whole(bytes: Vec<u8>) -> Body {
-    Body { bytes, complete: true }
 }

@@ -4,6 +4,7 @@
 //! with every commit; here the refusal is shown until a write succeeds.
 
 mod exchange;
+mod whole;
 
 use crate::capture::note::{Began, Key, Note, frame};
 use crate::capture::queue::{Receiver, Sender, Weight};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use store::{Exchange, Side, Writer};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+pub(crate) use whole::{Whole, read as read_whole};
 
 /// How long notes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(5);

@@ -4,7 +4,7 @@ use super::super::Item;
 use super::FRAME;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
-use store::{Exchange, Frame, Headers, Side};
+use store::{Capture, Exchange, Frame, Headers, Side};
 
 /// Longest payload of a record, bytes.
 pub(crate) const LONGEST: u32 = 32 << 20;
@@ -102,13 +102,17 @@ struct RowIn {
 /// The row of an exchange with its headers.
 pub(super) fn row(item: &Item<'_>) -> io::Result<Vec<u8>> {
     let exchange = &item.recorded.exchange;
+    let left_out = item.left_out().map(|reason| {
+        let capture = Capture { complete: false, reason: Some(reason) };
+        Exchange { capture, ..exchange.clone() }
+    });
     let headers = [
         &exchange.request_headers,
         &exchange.request_trailers,
         &exchange.response_headers,
         &exchange.response_trailers,
     ];
-    Ok(serde_json::to_vec(&RowOut { exchange, headers })?)
+    Ok(serde_json::to_vec(&RowOut { exchange: left_out.as_ref().unwrap_or(exchange), headers })?)
 }
 
 /// A side as it stands in a list.
