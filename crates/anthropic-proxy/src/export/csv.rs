@@ -55,7 +55,7 @@ impl Format for Csv {
     }
 
     fn begin(&mut self, out: &mut dyn Write, _: &Opening) -> io::Result<()> {
-        row(out, COLUMNS.map(str::to_owned))
+        row(out, &COLUMNS.map(str::to_owned))
     }
 
     fn exchange(&mut self, out: &mut dyn Write, item: &Item<'_>) -> io::Result<()> {
@@ -103,7 +103,7 @@ impl Format for Csv {
             error.map(|error| error.kind.clone()).unwrap_or_default(),
             error.map(|error| error.message.clone()).unwrap_or_default(),
         ];
-        row(out, cells)
+        row(out, &cells)
     }
 
     fn end(&mut self, _: &mut dyn Write) -> io::Result<()> {
@@ -111,7 +111,7 @@ impl Format for Csv {
     }
 }
 
-fn row<const N: usize>(out: &mut dyn Write, cells: [String; N]) -> io::Result<()> {
+fn row(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     writer.write_record(cells.iter().map(|cell| harmless(cell).into_owned()))?;
     writer.flush()

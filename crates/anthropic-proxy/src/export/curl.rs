@@ -137,7 +137,7 @@ mod tests {
     use std::process::Command;
 
     /// What `curl` is told and given, as a shell that runs the script sees it.
-    fn run(bodies: &[&[u8]], headers: Headers) -> Vec<(Vec<String>, Vec<u8>)> {
+    fn run(bodies: &[&[u8]], headers: &Headers) -> Vec<(Vec<String>, Vec<u8>)> {
         let folder = tempfile::tempdir().unwrap();
         let mut script = Vec::new();
         let mut curl = Curl;
@@ -201,7 +201,7 @@ mod tests {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
-        for ((args, got), body) in run(&bodies, headers).into_iter().zip(bodies) {
+        for ((args, got), body) in run(&bodies, &headers).into_iter().zip(bodies) {
             assert_eq!(got, body);
             let after = |flag: &str| {
                 let pairs = args.windows(2).filter(|pair| pair[0] == flag);

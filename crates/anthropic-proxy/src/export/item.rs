@@ -5,7 +5,7 @@ use crate::reading::header;
 use crate::recorded::{MAX_BODY, Recorded};
 use protocol::coding;
 use std::io;
-use store::{Body, Exchange, Side, Store};
+use store::{Exchange, Side, Store};
 
 /// One exchange to write.
 pub(crate) struct Item<'a> {

@@ -1,6 +1,6 @@
 //! Bundles: first the hash over the file, then everything restored and compared, and only then written.
 
-use super::layout::record::{self, Part, Record, Seal, Sum};
+use super::layout::record::{self, Head, Part, Record, Seal, Sum};
 use super::layout::{HASH, MAGIC, WINDOW_LOG};
 use super::pieces::Pieces;
 use super::{ImportError, Progress, Target, unreadable};
@@ -59,6 +59,7 @@ fn check_hash<F: Read + Seek>(file: &mut F, end: u64) -> Result<(), ImportError>
 
 /// What is done with the records, in their order.
 trait Visitor {
+    fn head(&mut self, head: &Head);
     fn piece(&mut self, key: [u8; 16], bytes: &[u8]) -> Result<(), ImportError>;
     fn exchange(&mut self, exchange: Exchange) -> Result<(), ImportError>;
     fn frames(&mut self, frames: &[Frame]) -> Result<(), ImportError>;
@@ -89,7 +90,7 @@ fn walk<F: Read + Seek>(
         }
         first = false;
         match record {
-            Record::Head(_) => {}
+            Record::Head(head) => visitor.head(&head),
             Record::Piece { key, bytes } => visitor.piece(key, &bytes)?,
             Record::Exchange(exchange) => visitor.exchange(*exchange)?,
             Record::Frames(frames) => visitor.frames(&frames)?,
@@ -135,6 +136,8 @@ impl<'a> Check<'a> {
 }
 
 impl Visitor for Check<'_> {
+    fn head(&mut self, _: &Head) {}
+
     fn piece(&mut self, key: [u8; 16], bytes: &[u8]) -> Result<(), ImportError> {
         match self.pieces.put(key, bytes) {
             Ok(true) => Ok(()),
@@ -194,6 +197,11 @@ struct Write<'a, 'b> {
 }
 
 impl Visitor for Write<'_, '_> {
+    fn head(&mut self, head: &Head) {
+        self.target.imported.redacted = head.redacted;
+        self.target.imported.without_bodies = head.without_bodies;
+    }
+
     fn piece(&mut self, _: [u8; 16], _: &[u8]) -> Result<(), ImportError> {
         Ok(())
     }

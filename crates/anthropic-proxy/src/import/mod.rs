@@ -23,6 +23,23 @@ pub(crate) struct Imported {
     pub(crate) added: u64,
     /// Exchanges that were there already.
     pub(crate) skipped: u64,
+    /// Whether the file says that personal things were taken out of it.
+    pub(crate) redacted: bool,
+    /// Whether it says that bodies were left out.
+    pub(crate) without_bodies: bool,
+}
+
+impl std::fmt::Display for Imported {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "{} requests imported, {} were there already", self.added, self.skipped)?;
+        if self.redacted {
+            to.write_str("; personal things were taken out when the file was made")?;
+        }
+        if self.without_bodies {
+            to.write_str("; the file has no bodies")?;
+        }
+        Ok(())
+    }
 }
 
 /// Why a file was not taken.

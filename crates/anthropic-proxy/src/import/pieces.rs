@@ -51,7 +51,7 @@ impl Pieces {
         }
         self.file.seek(SeekFrom::Start(at))?;
         let before = out.len();
-        self.file.by_ref().take(length as u64).read_to_end(out)?;
+        (&self.file).take(length as u64).read_to_end(out)?;
         if out.len() - before != length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

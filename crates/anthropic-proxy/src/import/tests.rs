@@ -112,9 +112,9 @@ fn a_bundle_restores_everything_and_a_second_import_adds_nothing() {
     let file = from.export(&bundle());
     assert!(file.len() < 4000, "repeats are kept once: {} bytes", file.len());
     let mut to = Place::new();
-    assert_eq!(to.import(&file).unwrap(), Imported { added: 6, skipped: 0 });
+    assert_eq!(to.import(&file).unwrap(), Imported { added: 6, skipped: 0, ..Imported::default() });
     same(&from, &to);
-    assert_eq!(to.import(&file).unwrap(), Imported { added: 0, skipped: 6 });
+    assert_eq!(to.import(&file).unwrap(), Imported { added: 0, skipped: 6, ..Imported::default() });
     same(&from, &to);
     assert_eq!(to.export(&bundle()), file, "and exports to the same bundle");
 }
@@ -167,14 +167,14 @@ fn a_redacted_bundle_and_one_without_bodies_say_so() {
     add(&mut from, 1, br#"{"to":"bob@example.com"}"#, &[b"data: /home/bob/x\n\n"]);
     let redactor = Some(Redactor::new(&[]).unwrap());
     let mut to = Place::new();
-    to.import(&from.export(&Options { redactor, ..bundle() })).unwrap();
+    assert!(to.import(&from.export(&Options { redactor, ..bundle() })).unwrap().redacted);
     let got = &to.all()[0];
     assert_eq!(got.request.as_ref().unwrap().bytes, br#"{"to":"[email]"}"#);
     assert_eq!(got.response.as_ref().unwrap().bytes, b"data: ~/x\n\n");
     assert_eq!(got.frames, [Frame { len: 11, at_us: 1000 }]);
 
     let mut to = Place::new();
-    to.import(&from.export(&Options { without_bodies: true, ..bundle() })).unwrap();
+    assert!(to.import(&from.export(&Options { without_bodies: true, ..bundle() })).unwrap().without_bodies);
     let got = &to.all()[0].exchange;
     assert_eq!(got.request_bytes, 24);
     assert!(!got.capture.complete && got.capture.reason.as_ref().unwrap().contains("left out"));
@@ -196,7 +196,7 @@ data: {"type":"message_stop"}
     let file = from.export(&Options { kind: Kind::Har, ..Options::default() });
     let mut to = Place::new();
     assert_eq!(to.import(&file).unwrap().added, 2);
-    assert_eq!(to.import(&file).unwrap(), Imported { added: 0, skipped: 2 });
+    assert_eq!(to.import(&file).unwrap(), Imported { added: 0, skipped: 2, ..Imported::default() });
     let (from, to) = (from.all(), to.all());
     for (from, to) in from.iter().zip(&to) {
         assert_eq!(from.request, to.request);

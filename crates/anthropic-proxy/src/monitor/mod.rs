@@ -22,6 +22,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 pub(crate) use server::MonitorServer;
+pub(crate) use stats::stats_of_record;
 use std::sync::Arc;
 use store::Store;
 use types::ApiProblem;
