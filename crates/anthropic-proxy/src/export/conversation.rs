@@ -53,8 +53,8 @@ pub(super) fn read(item: &Item<'_>) -> Conversation {
     let mut conversation =
         Conversation { asked: Vec::new(), tools: Vec::new(), answered: None, missing: Vec::new() };
     if let Some(body) = item.decoded(Side::Request) {
-        match serde_json::from_slice::<Value>(&body) {
-            Ok(request) if request["messages"].is_array() => take_request(&request, &mut conversation),
+        match protocol::lenient(&body) {
+            request if request["messages"].is_array() => take_request(&request, &mut conversation),
             _ => conversation.asked.push(Turn { who: "request".to_owned(), parts: vec![raw(&body)] }),
         }
     }
@@ -113,12 +113,23 @@ fn part(value: &Value) -> Part {
             failed: value["is_error"].as_bool().unwrap_or(false),
             parts: parts(&value["content"]),
         },
-        _ => Part::Other { text: indented(value), kind },
+        _ => Part::Other { text: indented(&without_data(value)), kind },
     }
 }
 
 fn block(block: &Block) -> Part {
     part(&serde_json::to_value(block).unwrap_or_default())
+}
+
+/// An image or a document without its bytes: nobody reads base64.
+fn without_data(block: &Value) -> Value {
+    let mut block = block.clone();
+    if let Some(data) = block.pointer_mut("/source/data")
+        && let Some(length) = data.as_str().map(str::len).filter(|length| *length > 200)
+    {
+        *data = Value::String(format!("[{length} characters]"));
+    }
+    block
 }
 
 fn indented(value: &Value) -> String {

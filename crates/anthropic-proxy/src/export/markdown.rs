@@ -68,9 +68,9 @@ fn put_turn(text: &mut String, turn: &Turn, title: &str) {
 
 fn put_part(text: &mut String, part: &Part) {
     match part {
-        // What people and models write is Markdown already; only a heading of theirs must not look like one of ours.
+        // What people and models write is Markdown already; a heading of theirs must not look like one of ours.
         Part::Text(said) => {
-            let _ = write!(text, "\n{}\n", quoted_headings(said));
+            let _ = write!(text, "\n{}\n", as_written(said));
         }
         Part::Thinking(thought) => {
             let _ = write!(
@@ -124,23 +124,45 @@ fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Headings in a text go three levels down, outside of its own fences.
-fn quoted_headings(text: &str) -> String {
+/// What is written in Markdown stays so, with two exceptions outside of its own code: headings go three levels down, and what would be
+/// markup or load an image is shown as it stands.
+fn as_written(text: &str) -> String {
     let mut in_fence = false;
     let mut lines = Vec::new();
     for line in text.lines() {
         let start = line.trim_start();
-        if start.starts_with("```") || start.starts_with("~~~") {
+        let is_fence = start.starts_with("```") || start.starts_with("~~~");
+        if is_fence {
             in_fence = !in_fence;
         }
-        if start.starts_with('#') && !in_fence {
-            lines.push(format!("###{start}"));
-        } else {
+        if is_fence || in_fence {
             lines.push(line.to_owned());
+        } else if start.starts_with('#') {
+            lines.push(format!("###{}", harmless(start)));
+        } else {
+            lines.push(harmless(line));
         }
     }
     if in_fence {
         lines.push("```".to_owned());
     }
     lines.join("\n")
+}
+
+/// A line without markup, save inside of `code`.
+fn harmless(line: &str) -> String {
+    let mut safe = String::with_capacity(line.len());
+    // A backtick without a second one begins no code.
+    for (number, part) in line.split('`').enumerate() {
+        if number > 0 {
+            safe.push('`');
+        }
+        let is_code = number % 2 == 1 && line.matches('`').count() > number;
+        if is_code {
+            safe.push_str(part);
+        } else {
+            safe.push_str(&part.replace('<', "\\<").replace("![", "!\\["));
+        }
+    }
+    safe
 }

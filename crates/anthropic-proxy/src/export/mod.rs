@@ -176,3 +176,6 @@ pub(crate) fn write(
 fn put_json(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The HTTP API under `/api/monitor`, the page under `/monitor`, `/health` and `/`. Only this module serialises for the page.
+//! The HTTP API under `/api/monitor`, the page under `/monitor`, `/health` and `/`. What they carry is made by `view`.
 
 mod access;
 mod assets;

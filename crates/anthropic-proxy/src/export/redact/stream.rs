@@ -78,14 +78,14 @@ fn data_lines(stream: &[u8]) -> impl Iterator<Item = Range<usize>> {
 }
 
 fn delta(line: &[u8]) -> Option<(u64, &'static str, String)> {
-    let event = serde_json::from_slice::<Value>(line).ok()?;
+    let event = protocol::lenient(line);
     let delta = event.get("delta").filter(|_| event["type"] == "content_block_delta")?;
     let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
     CONTINUED.iter().find_map(|field| Some((index, *field, delta.get(field)?.as_str()?.to_owned())))
 }
 
 fn written_anew(line: &[u8], field: &str, text: String) -> Option<String> {
-    let mut event = serde_json::from_slice::<Value>(line).ok()?;
+    let mut event = protocol::lenient(line);
     *event.get_mut("delta")?.get_mut(field)? = Value::String(text);
     serde_json::to_string(&event).ok().map(|json| format!(" {json}"))
 }
