@@ -10,6 +10,8 @@
 //! - [`recorder`] takes the queue, reads the bytes with [`reading`], and writes the store.
 //! - [`live`] tells whoever watches what changed.
 //! - [`analysis`] holds pure functions over exchanges.
+//! - [`recorded`] is what the store holds of one exchange; [`view`] turns it into what the API answers and exports carry.
+//! - [`export`] writes exchanges as files in nine formats; [`import`] takes bundles and HAR files back.
 //! - [`monitor`] is the HTTP API and the page.
 
 mod analysis;
@@ -17,12 +19,16 @@ mod app;
 mod capture;
 mod cli;
 mod config;
+mod export;
+mod import;
 mod live;
 mod logging;
 mod monitor;
 mod proxy;
 mod reading;
+mod recorded;
 mod recorder;
+mod view;
 
 use std::process::ExitCode;
 

@@ -24,4 +24,5 @@ pub mod secrets;
 pub mod sse;
 pub mod usage;
 
+pub use json::lenient;
 pub use problem::Problem;

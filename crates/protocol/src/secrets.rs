@@ -2,6 +2,8 @@
 //!
 //! Masks too much rather than too little: a key glued to other letters, or hidden behind percent signs, is still a key.
 
+use std::ops::Range;
+
 /// How every key of Anthropic's begins.
 const KEY_MARK: &[u8] = b"sk-ant-";
 
@@ -75,21 +77,33 @@ pub fn mask_header(name: &str, value: &[u8]) -> String {
 pub fn mask_text(text: &[u8]) -> String {
     let mut seen = Vec::with_capacity(text.len());
     let mut at = 0;
-    while at < text.len() {
-        if let Some(length) = key_length(&text[at..]) {
-            seen.extend_from_slice(mask_value(&decoded(&text[at..at + length])).as_bytes());
-            at += length;
-        } else if let Some((scheme, token)) = bearer_lengths(&text[at..]) {
-            seen.extend_from_slice(&text[at..at + scheme]);
-            let token = &text[at + scheme..at + scheme + token];
-            seen.extend_from_slice(mask_value(&decoded(token)).as_bytes());
-            at += scheme + token.len();
-        } else {
-            seen.push(text[at]);
-            at += 1;
-        }
+    for (secret, masked) in find(text) {
+        seen.extend_from_slice(&text[at..secret.start]);
+        seen.extend_from_slice(masked.as_bytes());
+        at = secret.end;
     }
+    seen.extend_from_slice(&text[at..]);
     String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// Where a text has what [`mask_text`] masks, and what it shows in that place; in order, without overlaps.
+pub fn find(text: &[u8]) -> Vec<(Range<usize>, String)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let secret = match (key_length(&text[at..]), bearer_lengths(&text[at..])) {
+            (Some(length), _) => at..at + length,
+            (None, Some((scheme, token))) => at + scheme..at + scheme + token,
+            (None, None) => {
+                at += 1;
+                continue;
+            }
+        };
+        at = secret.end;
+        let masked = mask_value(&decoded(&text[secret.clone()]));
+        found.push((secret, masked));
+    }
+    found
 }
 
 fn mask_cookie(cookie: &str) -> String {

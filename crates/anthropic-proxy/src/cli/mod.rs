@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand.
 
 mod demo;
+mod export;
+mod import;
 mod run;
 mod serve;
 
@@ -41,6 +43,10 @@ enum Command {
     /// Show the page with lively simulated traffic; needs no key and no network
     /// Show the page with lively simulated traffic; needs no key and no network
     Demo(demo::Demo),
+    /// Write what was recorded to a file: json, jsonl, csv, har, markdown, html, curl, or a bundle to import elsewhere
+    Export(export::Export),
+    /// Take a bundle or an HTTP Archive (HAR) back into the record
+    Import(import::Import),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -62,6 +68,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Serve(serve)) => serve.with(cli.flags).run(),
         Some(Command::Run(run)) => run.with(cli.flags).run(),
         Some(Command::Demo(demo)) => demo.with(cli.flags).run(),
+        Some(Command::Export(export)) => export.with(cli.flags).run(),
+        Some(Command::Import(import)) => import.with(cli.flags).run(),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

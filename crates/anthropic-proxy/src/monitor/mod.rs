@@ -1,4 +1,4 @@
-//! The HTTP API under `/api/monitor`, the page under `/monitor`, `/health` and `/`. Only this module serialises for the page.
+//! The HTTP API under `/api/monitor`, the page under `/monitor`, `/health` and `/`. What they carry is made by `view`.
 
 mod access;
 mod assets;
@@ -11,19 +11,19 @@ mod requests;
 mod server;
 mod stats;
 mod stream;
-mod types;
-mod view;
 
 use crate::capture::Capture;
 use crate::config::Config;
 use crate::live::Live;
 use crate::recorder::Recorder;
+use crate::view::{self, types};
 use axum::Json;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 pub(crate) use server::MonitorServer;
+pub(crate) use stats::stats_of_record;
 use std::sync::Arc;
 use store::Store;
 use types::{ApiProblem, FilterPlace};

@@ -1,12 +1,12 @@
 //! The analysis report: totals, types of request, then every request, as one page that can be printed.
 
 use super::query::{Asked, Filters};
-use super::requests::load;
 use super::types::{ApiProblem, StatsAnswer};
-use super::view::{self, Recorded};
+use super::view;
 use super::{Failure, Monitor, blocking, stats};
 use crate::analysis::request_type;
 use crate::reading::header;
+use crate::recorded::Recorded;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header as names};
@@ -103,7 +103,7 @@ impl Report {
             if rows.len() == SHOWN {
                 return ControlFlow::Break(());
             }
-            match load(store, exchange) {
+            match Recorded::load(store, exchange) {
                 Ok(recorded) => {
                     rows.push(sums.take(rows.len() + 1, &recorded));
                     ControlFlow::Continue(())
@@ -115,7 +115,7 @@ impl Report {
             }
         })?;
         if let Some(failure) = failure {
-            return Err(failure);
+            return Err(failure.into());
         }
         let named = filters.describe();
         Ok(Report {

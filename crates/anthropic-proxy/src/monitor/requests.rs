@@ -2,9 +2,10 @@
 
 use super::query::{Asked, Filters};
 use super::types::{ApiProblem, Done, EventPage, RequestDetail, RequestPage, RequestRow};
-use super::view::{self, Extent, Recorded};
+use super::view::{self, EVERYTHING, Extent};
 use super::{Failure, Monitor, blocking};
 use crate::reading::header;
+use crate::recorded::{MAX_BODY, Recorded};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -19,9 +20,6 @@ use uuid::Uuid;
 
 /// Rows of one page at the most.
 const MAX_LIMIT: u64 = 1000;
-
-/// Bodies above this are never put into JSON: their exact bytes are a route of their own.
-const MAX_BODY: usize = 64 << 20;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -83,7 +81,7 @@ pub(super) async fn list(
                 .into_iter()
                 // A list has no headers; without them an answer cannot be read.
                 .filter_map(|row| monitor.store.get(row.id).transpose())
-                .map(|exchange| Ok(view::detail(load(&monitor.store, exchange?)?, EVERYTHING)))
+                .map(|exchange| Ok(view::detail(Recorded::load(&monitor.store, exchange?)?, EVERYTHING)))
                 .collect::<Result<Vec<_>, Failure>>()?;
             return Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response());
         }
@@ -102,9 +100,6 @@ pub(super) struct DetailQuery {
     /// How many events to show. Without it all.
     event_limit: Option<usize>,
 }
-
-/// Everything that an answer can carry.
-pub(super) const EVERYTHING: Extent = Extent { body_bytes: MAX_BODY, events: usize::MAX };
 
 /// One exchange with everything that was recorded of it, also while it runs.
 #[utoipa::path(get, path = "/api/monitor/requests/{id}", params(("id" = String, Path), DetailQuery), responses(
@@ -264,10 +259,10 @@ pub(super) async fn clear(State(monitor): State<Monitor>) -> Result<Json<Done>, 
 async fn find(monitor: &Monitor, id: &str) -> Result<Recorded, Failure> {
     let exchange = lookup(monitor, id).await?;
     let store = monitor.store.clone();
-    blocking(move || load(&store, exchange)).await
+    blocking(move || Ok(Recorded::load(&store, exchange)?)).await
 }
 
-async fn lookup(monitor: &Monitor, text: &str) -> Result<Exchange, Failure> {
+pub(super) async fn lookup(monitor: &Monitor, text: &str) -> Result<Exchange, Failure> {
     let none = || Failure::new(StatusCode::NOT_FOUND, "Request not found");
     let id = text.parse::<Uuid>().map_err(|_| none())?;
     let store = monitor.store.clone();
@@ -282,34 +277,4 @@ async fn lookup(monitor: &Monitor, text: &str) -> Result<Exchange, Failure> {
         }
     };
     exchange.ok_or_else(none)
-}
-
-/// Everything that is stored of an exchange.
-pub(super) fn load(store: &Store, exchange: Exchange) -> Result<Recorded, Failure> {
-    let whole = |side, length: u64| match length {
-        0 => Ok(None),
-        length if length > MAX_BODY as u64 => Ok(None),
-        _ => store.body(exchange.id, side),
-    };
-    let request = whole(Side::Request, exchange.request_bytes)?;
-    let response = whole(Side::Response, exchange.response_bytes)?;
-    let frames = store.frames(exchange.id)?;
-    Ok(Recorded { exchange, request, response, frames })
-}
-
-/// Every exchange that matches, with everything, newest first; ends when `each` says so.
-pub(super) fn for_each(
-    store: &Store,
-    filter: &Filter,
-    each: &mut dyn FnMut(RequestDetail) -> std::ops::ControlFlow<()>,
-) -> Result<(), Failure> {
-    let mut failure = None;
-    store.each(filter, &mut |exchange| match load(store, exchange) {
-        Ok(recorded) => each(view::detail(recorded, EVERYTHING)),
-        Err(error) => {
-            failure = Some(error);
-            std::ops::ControlFlow::Break(())
-        }
-    })?;
-    failure.map_or(Ok(()), Err)
 }

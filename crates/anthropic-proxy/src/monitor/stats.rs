@@ -63,6 +63,19 @@ pub(super) fn health(monitor: &Monitor) -> CaptureHealth {
     }
 }
 
+/// Figures over a record that is read from outside: whether its recording keeps up is not known there.
+pub(crate) fn stats_of_record(stats: &Stats) -> StatsAnswer {
+    let capture = CaptureHealth {
+        lost: 0,
+        incomplete: 0,
+        queue_bytes: 0,
+        queue_limit: 0,
+        off_since: None,
+        problem: None,
+    };
+    answer(stats, capture)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^53")]
 fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
     let ended = stats.success + stats.error;

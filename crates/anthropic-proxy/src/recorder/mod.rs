@@ -5,6 +5,7 @@
 
 mod exchange;
 pub(crate) mod reindex;
+mod whole;
 
 use crate::capture::note::{Began, Key, Note, frame};
 use crate::capture::queue::{Receiver, Sender, Weight};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use store::{Exchange, Filter, Retention, Side, Writer};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+pub(crate) use whole::{Whole, read as read_whole};
 
 /// How long notes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(5);

@@ -30,6 +30,11 @@ pub(crate) struct Reading {
     pub(crate) whole: bool,
 }
 
+/// Reads one JSON value as well as it can be read; `Null` where there is none.
+pub fn lenient(bytes: &[u8]) -> Value {
+    read(bytes, "", &mut Problems::default()).value
+}
+
 /// Reads one JSON value. Problems are reported as being at `at`.
 pub(crate) fn read(bytes: &[u8], at: &str, problems: &mut Problems) -> Reading {
     let text = String::from_utf8_lossy(bytes);

@@ -1,21 +1,24 @@
-//! Turns what is stored into what the API answers.
+//! Turns what is stored into what the API answers and exports carry.
 
-use super::types::{
-    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, Cost, ErrorInfo, MergedContent, Metrics,
-    ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart, SessionRef,
-    StreamChunk, ToolCall,
-};
+pub(crate) mod types;
+
 use crate::analysis::cost;
 use crate::reading::{AnswerReader, Reading, TimedEvent, header};
+use crate::recorded::{MAX_BODY, Recorded};
 use protocol::coding;
 use protocol::message::{Block, Message};
 use protocol::pricing::{self, Money, NoPrice};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use store::{Body, Exchange, Frame, Status};
+use types::{
+    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, Cost, ErrorInfo, MergedContent, Metrics,
+    ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart, SessionRef,
+    StreamChunk, ToolCall,
+};
 
 /// An exchange as a row of the list.
-pub(super) fn row(exchange: &Exchange) -> RequestRow {
+pub(crate) fn row(exchange: &Exchange) -> RequestRow {
     let usage = &exchange.usage;
     let timing = &exchange.timing;
     let (cost, cost_reason) = recorded_cost(exchange);
@@ -130,23 +133,18 @@ fn total_cost(total: Money, partial: bool) -> Cost {
 
 /// How much of an exchange an answer shows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     /// Bodies above this many bytes are omitted.
-    pub(super) body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// Events beyond this many are left for `/events`.
-    pub(super) events: usize,
+    pub(crate) events: usize,
 }
 
-/// What the store holds of an exchange.
-pub(super) struct Recorded {
-    pub(super) exchange: Exchange,
-    pub(super) request: Option<Body>,
-    pub(super) response: Option<Body>,
-    pub(super) frames: Vec<Frame>,
-}
+/// Everything that an answer can carry.
+pub(crate) const EVERYTHING: Extent = Extent { body_bytes: MAX_BODY, events: usize::MAX };
 
 /// An exchange with everything.
-pub(super) fn detail(recorded: Recorded, extent: Extent) -> RequestDetail {
+pub(crate) fn detail(recorded: Recorded, extent: Extent) -> RequestDetail {
     let Recorded { exchange, request, response, frames } = recorded;
     let (events, reading) = match &response {
         Some(body) => read_answer(&exchange, &body.bytes, &frames),
@@ -199,7 +197,7 @@ pub(super) fn detail(recorded: Recorded, extent: Extent) -> RequestDetail {
 }
 
 /// Reads a stored answer the way the recorder read it when it came: frame by frame.
-pub(super) fn read_answer(exchange: &Exchange, bytes: &[u8], frames: &[Frame]) -> (Vec<TimedEvent>, Reading) {
+pub(crate) fn read_answer(exchange: &Exchange, bytes: &[u8], frames: &[Frame]) -> (Vec<TimedEvent>, Reading) {
     let headers = &exchange.response_headers;
     let mut reader = AnswerReader::new(header(headers, "content-type"), header(headers, "content-encoding"));
     let mut events = Vec::new();
@@ -223,7 +221,7 @@ pub(super) fn read_answer(exchange: &Exchange, bytes: &[u8], frames: &[Frame]) -
 }
 
 /// An event of a stream.
-pub(super) fn chunk(started_us: i64, event: &TimedEvent) -> StreamChunk {
+pub(crate) fn chunk(started_us: i64, event: &TimedEvent) -> StreamChunk {
     StreamChunk {
         timestamp: iso(after(started_us, event.at_us)),
         at: milliseconds(event.at_us),
@@ -261,7 +259,7 @@ fn merged(exchange: &Exchange, reading: &Reading) -> Option<MergedContent> {
 }
 
 /// All the text of a message.
-pub(super) fn text_of(message: &Message) -> String {
+pub(crate) fn text_of(message: &Message) -> String {
     message.content.iter().filter_map(Block::text).collect()
 }
 
@@ -282,8 +280,10 @@ fn by_name(headers: &[(String, String)]) -> BTreeMap<String, String> {
 
 fn body(stored: Option<&Body>, headers: &[(String, String)], length: u64, limit: usize) -> BodyPart {
     let Some(stored) = stored else {
+        // Above the limit it may be stored, but was not read.
+        let body_encoding = if length > limit as u64 { BodyEncoding::Omitted } else { BodyEncoding::Empty };
         // Nothing stored is whole only where nothing was sent.
-        return BodyPart { body: None, body_encoding: BodyEncoding::Empty, body_stored: length == 0 };
+        return BodyPart { body: None, body_encoding, body_stored: length == 0 };
     };
     let body_stored = stored.complete && stored.bytes.len() as u64 == length;
     if stored.bytes.is_empty() {
@@ -314,7 +314,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Microseconds since the Unix epoch as ISO 8601 in UTC, to the millisecond, as JavaScript writes it.
-pub(super) fn iso(unix_us: i64) -> String {
+pub(crate) fn iso(unix_us: i64) -> String {
     jiff::Timestamp::from_microsecond(unix_us).map(|timestamp| format!("{timestamp:.3}")).unwrap_or_default()
 }
 
