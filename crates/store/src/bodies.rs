@@ -89,6 +89,13 @@ impl BodyWriter {
         self.broken && self.kept < self.length
     }
 
+    /// All of a body that is no JSON and of which nobody has said what it says.
+    pub(crate) fn unread(&self) -> Option<&[u8]> {
+        let is_json = || self.tail.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
+        let is_whole = self.long.is_none() && !self.broken && !self.safe && !self.tail.is_empty();
+        (self.text.is_none() && is_whole && !is_json()).then_some(self.tail.as_slice())
+    }
+
     /// Whether pieces are known only here.
     pub(crate) fn is_long(&self) -> bool {
         self.long.is_some() || self.broken && self.unsigned

@@ -10,6 +10,7 @@ use crate::frames::FrameWriter;
 use crate::packs::Packs;
 use crate::query::Side;
 use crate::row::Names;
+use crate::shelf::Shelf;
 use crate::{record, row};
 use rusqlite::Connection;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Desk<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) packs: &'a mut Packs,
+    pub(crate) shelf: &'a Shelf,
     pub(crate) names: &'a mut Names,
 }
 
@@ -89,6 +91,12 @@ impl Underway {
         let Some(body) = &mut self.bodies[side.number() as usize] else { return Ok(()) };
         if finish {
             body.finish();
+            if side == Side::Response
+                && let Some(text) =
+                    body.unread().and_then(|bytes| desk.shelf.answer_text(&self.exchange, bytes))
+            {
+                body.set_text(text);
+            }
         }
         let target = Target { connection: desk.connection, packs: desk.packs, session };
         body.write(target, seq)

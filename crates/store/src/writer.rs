@@ -156,7 +156,8 @@ impl Writer {
     }
 
     /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Texts that
-    /// do not belong together are parted by NUL. Comes before the body is finished.
+    /// do not belong together are parted by NUL. Comes before the body is finished. Where nobody says it, what [`crate::Store::read_answers_with`]
+    /// was given is asked.
     ///
     /// # Errors
     /// When the exchange is not known.
@@ -348,7 +349,12 @@ impl Writer {
     ) -> Result<T, Error> {
         let shared = Arc::clone(&self.connection);
         let connection = lock(&shared);
-        let mut desk = Desk { connection: &connection, packs: &mut self.packs, names: &mut self.names };
+        let mut desk = Desk {
+            connection: &connection,
+            packs: &mut self.packs,
+            shelf: &self.shelf,
+            names: &mut self.names,
+        };
         let result = begin(&connection).and_then(|()| {
             let done = work(&mut self.held, &mut desk)?;
             if self.shares {
