@@ -118,7 +118,8 @@ pub enum Side {
 }
 
 impl Side {
-    pub(crate) fn as_str(self) -> &'static str {
+    /// `request` or `response`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Side::Request => "request",
             Side::Response => "response",

@@ -3,8 +3,13 @@
 mod demo;
 mod export;
 mod import;
+mod keep;
+mod list;
 mod run;
 mod serve;
+mod show;
+mod source;
+mod table;
 
 use crate::config::Flags;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -41,12 +46,20 @@ enum Command {
     /// Run a command through the proxy: starts one on a free port, or joins the one already running
     Run(run::Run),
     /// Show the page with lively simulated traffic; needs no key and no network
-    /// Show the page with lively simulated traffic; needs no key and no network
     Demo(demo::Demo),
     /// Write what was recorded to a file: json, jsonl, csv, har, markdown, html, curl, or a bundle to import elsewhere
     Export(export::Export),
     /// Take a bundle or an HTTP Archive (HAR) back into the record
     Import(import::Import),
+    List(list::List),
+    Show(show::Show),
+    Search(list::Search),
+    Tail(list::Tail),
+    Stats(keep::Stats),
+    Verify(keep::Verify),
+    Reindex(keep::Reindex),
+    Prune(keep::Prune),
+    Clear(keep::Clear),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -70,6 +83,15 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Demo(demo)) => demo.with(cli.flags).run(),
         Some(Command::Export(export)) => export.with(cli.flags).run(),
         Some(Command::Import(import)) => import.with(cli.flags).run(),
+        Some(Command::List(list)) => list.with(cli.flags).run(),
+        Some(Command::Show(show)) => show.with(cli.flags).run(),
+        Some(Command::Search(search)) => search.with(cli.flags).run(),
+        Some(Command::Tail(tail)) => tail.with(cli.flags).run(),
+        Some(Command::Stats(stats)) => stats.with(cli.flags).run(),
+        Some(Command::Verify(verify)) => verify.with(cli.flags).run(),
+        Some(Command::Reindex(reindex)) => reindex.with(cli.flags).run(),
+        Some(Command::Prune(prune)) => prune.with(cli.flags).run(),
+        Some(Command::Clear(clear)) => clear.with(cli.flags).run(),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

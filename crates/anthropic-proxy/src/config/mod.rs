@@ -6,6 +6,8 @@ mod layers;
 mod upstream;
 mod values;
 
+pub(crate) use values::{age_seconds, size_bytes};
+
 use crate::recorder::Limits;
 use anyhow::Context as _;
 use clap::Args;

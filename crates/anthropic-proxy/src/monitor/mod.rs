@@ -5,6 +5,7 @@ mod assets;
 mod export;
 mod facets;
 mod home;
+mod keeping;
 mod query;
 mod report;
 mod requests;
@@ -43,6 +44,7 @@ pub(crate) struct Monitor {
     /// Turns true when the program ends: answers without end do so then.
     pub(crate) stopping: Stopping,
     stats: stats::StatsCache,
+    reindexing: keeping::Reindexing,
 }
 
 /// Counts the clients that keep this proxy in use (`run`).
@@ -71,6 +73,7 @@ impl Monitor {
             leases,
             stopping,
             stats: stats::StatsCache::default(),
+            reindexing: keeping::Reindexing::default(),
         }
     }
 }
@@ -92,7 +95,11 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(requests::detail))
         .routes(routes!(requests::events))
         .routes(routes!(requests::body))
-        .routes(routes!(requests::clear))
+        .routes(routes!(keeping::clear))
+        .routes(routes!(keeping::prune))
+        .routes(routes!(keeping::pin))
+        .routes(routes!(keeping::pin_session))
+        .routes(routes!(keeping::reindex))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(facets::facets))

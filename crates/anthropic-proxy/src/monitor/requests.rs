@@ -1,7 +1,7 @@
 //! The recorded exchanges: the list, one with everything, its events, its exact bytes; and deleting them.
 
 use super::query::{Asked, Filters};
-use super::types::{ApiProblem, Done, EventPage, RequestDetail, RequestPage, RequestRow};
+use super::types::{ApiProblem, EventPage, RequestDetail, RequestPage, RequestRow};
 use super::view::{self, EVERYTHING, Extent};
 use super::{Failure, Monitor, blocking};
 use crate::reading::header;
@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header as names
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::io;
-use store::{Cursor, Exchange, Filter, Page, Side, Store};
+use store::{Cursor, Exchange, Page, Side, Store};
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -242,17 +242,6 @@ fn download_headers(exchange: &Exchange, side: Side, encoding: Option<&str>) -> 
         headers.insert(HeaderName::from_static("x-stored-content-encoding"), text(encoding.to_owned()));
     }
     headers
-}
-
-/// Deletes every exchange that has ended.
-#[utoipa::path(post, path = "/api/monitor/clear", responses((status = 200, body = Done)))]
-pub(super) async fn clear(State(monitor): State<Monitor>) -> Result<Json<Done>, Failure> {
-    match monitor.recorder.delete(Filter::default()).await {
-        Ok(_) => Ok(Json(Done { success: true })),
-        Err(why) => {
-            Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("could not be cleared: {why}")))
-        }
-    }
 }
 
 /// An exchange with all that has come of it.

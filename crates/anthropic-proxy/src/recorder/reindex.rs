@@ -1,8 +1,10 @@
 //! Derives every column anew from the bytes, and the search index with it; resumable, a stretch at a time.
 
 use super::exchange::read_again;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use store::{Exchange, Side, Store, Writer};
+use utoipa::ToSchema;
 
 /// The name under which the store remembers how far it has come.
 const TASK: &str = "reindex";
@@ -11,7 +13,7 @@ const TASK: &str = "reindex";
 const STRETCH: usize = 50;
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Progress {
     /// Exchanges read, those of an earlier, interrupted run included.
     pub(crate) done: u64,

@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use store::{Body, Exchange, Frame, Status};
 use types::{
-    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, Cost, ErrorInfo, MergedContent, Metrics,
-    ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart, SessionRef,
-    StreamChunk, ToolCall,
+    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, Cost, ErrorInfo, ExcerptPart, ExcerptText,
+    MergedContent, Metrics, ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart,
+    SessionRef, StreamChunk, ToolCall,
 };
 
 /// An exchange as a row of the list.
@@ -129,6 +129,24 @@ fn total_cost(total: Money, partial: bool) -> Cost {
         estimate: true,
         partial,
     }
+}
+
+/// A place where a text that was looked for stands, in parts, so that whoever shows it need not count bytes.
+pub(crate) fn excerpt(excerpt: &store::Excerpt) -> ExcerptPart {
+    let mut parts = Vec::new();
+    let mut push = |range: std::ops::Range<usize>, marked| {
+        if !range.is_empty() {
+            parts.push(ExcerptText { text: excerpt.text[range].to_owned(), marked });
+        }
+    };
+    let mut at = 0;
+    for mark in &excerpt.marks {
+        push(at..mark.start, false);
+        push(mark.clone(), true);
+        at = mark.end;
+    }
+    push(at..excerpt.text.len(), false);
+    ExcerptPart { side: excerpt.side.as_str(), parts }
 }
 
 /// How much of an exchange an answer shows.

@@ -378,12 +378,6 @@ pub(crate) struct ModelsAnswer {
     pub(crate) data: Vec<String>,
 }
 
-/// It is done.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Done {
-    pub(crate) success: bool,
-}
-
 /// The values that occur among the exchanges that match.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FacetsAnswer {
@@ -457,4 +451,21 @@ pub(crate) enum LiveMessage {
     Cleared,
     /// Something was missed: fetch anew what is shown.
     Resync,
+}
+
+/// A place where a text that was looked for stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ExcerptPart {
+    /// `request` or `response`.
+    pub(crate) side: &'static str,
+    /// The text in parts, in order.
+    pub(crate) parts: Vec<ExcerptText>,
+}
+
+/// A part of an excerpt.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ExcerptText {
+    pub(crate) text: String,
+    /// Whether it is what was looked for.
+    pub(crate) marked: bool,
 }
