@@ -249,10 +249,14 @@ fn download_headers(exchange: &Exchange, side: Side, encoding: Option<&str>) -> 
     headers
 }
 
-/// Deletes every exchange that has ended.
-#[utoipa::path(post, path = "/api/monitor/clear", responses((status = 200, body = Done)))]
-pub(super) async fn clear(State(monitor): State<Monitor>) -> Result<Json<Done>, Failure> {
-    match monitor.recorder.delete(Filter::default()).await {
+/// Deletes the exchanges that match and have ended; without a filter, all that have ended.
+#[utoipa::path(post, path = "/api/monitor/clear", params(Filters), responses(
+    (status = 200, body = Done), (status = 400, body = ApiProblem)))]
+pub(super) async fn clear(
+    State(monitor): State<Monitor>,
+    Asked(filters): Asked<Filters>,
+) -> Result<Json<Done>, Failure> {
+    match monitor.recorder.delete(filters.read()?).await {
         Ok(_) => Ok(Json(Done { success: true })),
         Err(why) => {
             Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("could not be cleared: {why}")))
