@@ -100,12 +100,115 @@ fn the_originals_routes_answer_with_its_fields() {
 }
 
 #[test]
+fn every_route_takes_the_filter_language() {
+    let (proxy, _upstream) = proxy_with_answers();
+    send(&proxy, &call(BODY));
+    send(&proxy, &call(&BODY.replace("claude-opus-5-5", "other")));
+    proxy.rows(2);
+    let cases = [
+        ("q=", 2),
+        ("q=model:OTHER", 1),
+        ("q=model:claude*%20OR%20model:oth*", 2),
+        ("q=-model:other", 1),
+        ("q=tool:bash%20has:tools%20http:200", 2),
+        ("q=status:error,pending", 0),
+        ("q=output:3..5%20input:%3C10&model=other", 1),
+        ("q=model:claude*&model=other", 0),
+        ("q=since:1h&status=success&timeRange=24h", 2),
+        ("q=until:2020-01-01", 0),
+    ];
+    for (query, total) in cases {
+        let list = proxy.get(&format!("/api/monitor/requests?{query}"));
+        assert_eq!(list["total"], total, "{query}");
+        assert_eq!(proxy.get(&format!("/api/monitor/stats?{query}"))["totalRequests"], total, "{query}");
+        let export = proxy.get(&format!("/api/monitor/export?{query}"));
+        assert_eq!(export["requests"].as_array().unwrap().len(), total, "{query}");
+    }
+    let report = String::from_utf8(proxy.get_bytes("/api/monitor/analyze?q=tool:Bash")).unwrap();
+    assert!(report.contains("filter tool:Bash"), "{report}");
+
+    let facets = proxy.get("/api/monitor/facets?q=model:other");
+    let facets = facets["data"].as_array().unwrap();
+    let values = |key: &str| &facets.iter().find(|facet| facet["key"] == key).unwrap()["values"];
+    assert_eq!(values("tool"), &json!([{"value": "Bash", "count": 1}]));
+    assert_eq!(values("status"), &json!([{"value": "success", "count": 1}]));
+    assert_eq!(values("http"), &json!([{"value": "200", "count": 1}]));
+
+    let keys = proxy.get("/api/monitor/filter");
+    for key in keys["data"].as_array().unwrap() {
+        let example = key["example"].as_str().unwrap().replace(' ', "%20").replace('"', "%22");
+        let example = example.replace('>', "%3E").replace('<', "%3C");
+        let list = proxy.get(&format!("/api/monitor/requests?q={example}"));
+        assert!(list["total"].is_number(), "{example}: {list}");
+    }
+
+    assert!(clear(&proxy, "?q=model:other").contains(r#"{"success":true}"#));
+    let left = proxy.get("/api/monitor/requests");
+    assert_eq!((&left["total"], &left["data"][0]["model"]), (&json!(1), &json!("claude-opus-5-5")));
+    assert!(clear(&proxy, "?q=modle:other").starts_with("HTTP/1.1 400"));
+    assert!(clear(&proxy, "?model=nobody").contains(r#"{"success":true}"#));
+    assert_eq!(proxy.get("/api/monitor/requests")["total"], 1);
+}
+
+fn clear(proxy: &Proxy, query: &str) -> String {
+    let head = "Host: localhost\r\nContent-Length: 0\r\nConnection: close";
+    let answer = raw::exchange(
+        proxy.authority(),
+        format!("POST /api/monitor/clear{query} HTTP/1.1\r\n{head}\r\n\r\n"),
+    );
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn a_cursor_goes_on_where_a_page_ended_whatever_is_recorded_meanwhile() {
+    let (proxy, _upstream) = proxy_with_answers();
+    for number in 0..5 {
+        send(&proxy, &call(&BODY.replace("claude-opus-5-5", &format!("m{number}"))));
+    }
+    proxy.rows(5);
+    let models = |page: &Value| {
+        let rows = page["data"].as_array().unwrap().iter();
+        rows.map(|row| row["model"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let first = proxy.get("/api/monitor/requests?limit=2");
+    assert_eq!(models(&first), ["m4", "m3"]);
+    send(&proxy, &call(BODY));
+    proxy.rows(6);
+    let next = |page: &Value| {
+        let cursor = page["nextCursor"].as_str().unwrap();
+        proxy.get(&format!("/api/monitor/requests?limit=2&cursor={cursor}"))
+    };
+    let second = next(&first);
+    assert_eq!((models(&second), &second["total"]), (vec!["m2".to_owned(), "m1".to_owned()], &json!(6)));
+    let last = next(&second);
+    assert_eq!((models(&last), &last["nextCursor"]), (vec!["m0".to_owned()], &Value::Null));
+}
+
+#[test]
+fn a_wrong_filter_is_pointed_at() {
+    let (proxy, _upstream) = proxy_with_answers();
+    let head = "Host: localhost\r\nConnection: close\r\n\r\n";
+    for route in ["requests", "stats", "export", "analyze", "facets"] {
+        // An umlaut, so that bytes and what JavaScript counts differ.
+        let line = format!("GET /api/monitor/{route}?q=%C3%BC%20statsu:error HTTP/1.1\r\n{head}");
+        let answer = String::from_utf8(raw::exchange(proxy.authority(), line)).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{route}: {answer}");
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let problem: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["at"], json!({"start": 2, "end": 8}), "{problem}");
+        assert!(problem["hint"].as_str().unwrap().contains("status:"), "{problem}");
+        assert!(problem["error"].as_str().unwrap().contains("statsu"), "{problem}");
+    }
+}
+
+#[test]
 fn wrong_questions_get_answers_that_say_what_is_right() {
     let (proxy, _upstream) = proxy_with_answers();
     let cases = [
         ("GET /api/monitor/requests?status=bad", "400"),
         ("GET /api/monitor/requests?timeRange=2h", "400"),
         ("GET /api/monitor/requests?page=x", "400"),
+        ("GET /api/monitor/requests?cursor=x", "400"),
         ("GET /api/monitor/requests?include=all", "400"),
         ("GET /api/monitor/requests/none", "404"),
         ("GET /api/monitor/requests/01a20717-db91-7766-973c-c13bcde4e15e", "404"),

@@ -10,6 +10,10 @@ use std::collections::HashMap;
 /// The most a summed column takes from what an upstream claims: sums over millions of rows then stay within 64 bits.
 const SUM_LIMIT: u64 = 1 << 40;
 
+/// The most the column `cost` takes, picodollars, about a thousand dollars: an upstream that claims absurd usage must not make every
+/// later sum overflow.
+const COST_LIMIT: i64 = 1 << 50;
+
 /// Names that are remembered at the most.
 const NAMES: usize = 10_000;
 
@@ -102,7 +106,7 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
         usage.total_input.map(summed),
         summed(exchange.request_bytes),
         summed(exchange.response_bytes),
-        exchange.cost_pico,
+        exchange.cost_pico.map(|cost| cost.clamp(0, COST_LIMIT)),
     ];
     let seq = connection
         .prepare_cached(

@@ -332,6 +332,7 @@ fn claims_beyond_reason_do_not_break_the_sums() {
         one.request_bytes = u64::MAX;
         one.response_bytes = u64::MAX;
         one.timing.end_us = most;
+        one.cost_pico = Some(i64::MAX);
         writer.save(&one).unwrap();
         assert_eq!(store.get(one.id).unwrap(), Some(one));
     }
@@ -339,4 +340,21 @@ fn claims_beyond_reason_do_not_break_the_sums() {
     assert!(stats.total == 4 && stats.input_tokens > 1 << 40);
     assert_eq!(store.list(&Filter::default(), &Page::numbered(u64::MAX, u64::MAX)).unwrap().total, 4);
     assert!(store.list(&Filter::default(), &Page::numbered(0, 0)).unwrap().rows.is_empty());
+}
+
+#[test]
+fn the_longest_filters_are_answered() {
+    let (store, mut writer) = memory();
+    writer.save(&common::complete(&common::running())).unwrap();
+    let now = jiff::Zoned::now();
+    for text in [
+        format!("{}is:running", "is:complete OR ".repeat(199)),
+        "is:complete ".repeat(200),
+        format!("{}is:running{}", "-(".repeat(30), ")".repeat(30)),
+        format!("http:{}", "200,".repeat(200)),
+    ] {
+        let filter = Filter::parse(&text, &now).unwrap();
+        assert!(store.list(&filter, &Page::numbered(1, 1)).is_ok(), "{text}");
+        assert!(store.facets(&filter).is_ok(), "{text}");
+    }
 }

@@ -55,7 +55,7 @@ impl Watch {
                 Happening::StatsDue => {
                     self.stats_due = None;
                     if let Ok(stats) = stats::of_everything(&self.monitor).await {
-                        return Some(event(&LiveMessage::Stats { stats }));
+                        return Some(event(&LiveMessage::Stats { stats: Box::new(stats) }));
                     }
                 }
             }

@@ -442,7 +442,7 @@ pub(crate) struct FilterPlace {
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum LiveMessage {
     /// Figures over everything.
-    Stats { stats: StatsAnswer },
+    Stats { stats: Box<StatsAnswer> },
     /// An exchange began, went on, or ended.
     Request { request: Box<RequestRow> },
     /// Events of an answer that is still coming; `from` is the index of the first.

@@ -9,7 +9,7 @@ mod sql;
 mod value;
 
 use crate::exchange::{Outcome, Status};
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 pub(crate) use sql::condition;
 use std::ops::Range;
 use value::{Bounds, Flag, Measure, Name, Pattern};
@@ -87,12 +87,12 @@ impl Filter {
 
     /// Only begun at or after this time, microseconds since the Unix epoch.
     pub fn since_us(us: i64) -> Filter {
-        Filter(Expr::Test(Test::Since(us)))
+        Filter(Expr::Test(Test::Since(printable(us))))
     }
 
     /// Only begun before this time, microseconds since the Unix epoch.
     pub fn until_us(us: i64) -> Filter {
-        Filter(Expr::Test(Test::Until(us)))
+        Filter(Expr::Test(Test::Until(printable(us))))
     }
 
     /// Only with this text in a body.
@@ -118,6 +118,11 @@ impl Filter {
         collect(&self.0, &mut texts);
         texts
     }
+}
+
+/// The nearest time that has a date: beyond those nothing is recorded.
+fn printable(us: i64) -> i64 {
+    us.clamp(Timestamp::MIN.as_second() * 1_000_000, Timestamp::MAX.as_second() * 1_000_000)
 }
 
 /// What is wrong with a filter.

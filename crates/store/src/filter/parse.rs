@@ -9,11 +9,14 @@ use std::ops::Range;
 /// Parentheses and negations within each other.
 const DEEPEST: usize = 64;
 
+/// Tests in a filter: the database takes conditions of a limited depth, and each text is a search.
+const MOST: usize = 200;
+
 /// Bytes of a filter.
 const LONGEST: usize = 16 << 10;
 
 pub(super) fn parse(text: &str, now: &Zoned) -> Result<Expr, FilterError> {
-    let mut parser = Parser { text, at: 0, depth: 0, now };
+    let mut parser = Parser { text, at: 0, depth: 0, tests: 0, now };
     if text.len() > LONGEST {
         let problem = format!("the filter is longer than {LONGEST} bytes");
         return Err(parser.wrong(0..0, problem, "ask for less at once"));
@@ -29,6 +32,7 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    tests: usize,
     now: &'a Zoned,
 }
 
@@ -162,11 +166,12 @@ impl Parser<'_> {
             self.rest().find(|letter: char| !letter.is_ascii_alphabetic() && letter != '_').unwrap_or(0);
         let has_key = name > 0 && self.rest()[name..].starts_with(':');
         if !has_key {
-            let (text, _) = self.value()?;
+            let (text, _) = self.value(false)?;
             if text.is_empty() {
                 let hint = "write words between the quotes";
                 return Err(self.wrong(begin..self.at, "there is nothing to look for", hint));
             }
+            self.count(begin)?;
             return Ok(Expr::Test(Test::Text(text)));
         }
         let key = self.rest()[..name].to_ascii_lowercase();
@@ -174,9 +179,20 @@ impl Parser<'_> {
             return Err(self.wrong(begin..begin + name, format!("there is no {key}:"), nearest(&key)));
         }
         self.at += name + 1;
-        let value_at = self.at;
-        let (value, quoted) = self.value()?;
-        if value.is_empty() {
+        let mut either = Vec::new();
+        loop {
+            let part = self.at;
+            let (value, quoted) = self.value(key != "text")?;
+            if !value.is_empty() {
+                self.count(part)?;
+                either.push(self.read(&key, &value, quoted, &(part..self.at))?);
+            }
+            if key == "text" || !self.rest().starts_with(',') {
+                break;
+            }
+            self.at += 1;
+        }
+        if either.is_empty() {
             let example = KEYS.iter().find(|known| known.name == key).map_or("", |known| known.example);
             return Err(self.wrong(
                 begin..self.at,
@@ -184,27 +200,27 @@ impl Parser<'_> {
                 format!("write for example {example}"),
             ));
         }
-        let at = value_at..self.at;
-        if quoted || key == "text" {
-            return self.read(&key, &value, quoted, &at);
-        }
-        let mut either = Vec::new();
-        for part in value.split(',').filter(|part| !part.is_empty()) {
-            either.push(self.read(&key, part, false, &at)?);
-        }
-        match either.len() {
-            0 => Err(self.wrong(at, format!("{key}: has no value"), "write one before or after the comma")),
-            1 => Ok(either.remove(0)),
-            _ => Ok(Expr::Or(either)),
-        }
+        Ok(if either.len() == 1 { either.remove(0) } else { Expr::Or(either) })
     }
 
-    /// A value: in quotes, or up to white space or a parenthesis.
-    fn value(&mut self) -> Result<(String, bool), FilterError> {
+    /// Counts a test that begins there.
+    fn count(&mut self, begin: usize) -> Result<(), FilterError> {
+        self.tests += 1;
+        if self.tests > MOST {
+            let problem = format!("the filter has more than {MOST} terms");
+            return Err(self.wrong(begin..self.at, problem, "ask for less at once; * stands for many names"));
+        }
+        Ok(())
+    }
+
+    /// A value: in quotes, or up to white space, a parenthesis or, of a list, a comma.
+    fn value(&mut self, of_list: bool) -> Result<(String, bool), FilterError> {
         let begin = self.at;
         if !self.rest().starts_with('"') {
-            let end =
-                self.rest().find(|letter: char| letter.is_whitespace() || letter == '(' || letter == ')');
+            let ends = |letter: char| {
+                letter.is_whitespace() || matches!(letter, '(' | ')') || of_list && letter == ','
+            };
+            let end = self.rest().find(ends);
             let end = end.unwrap_or(self.rest().len());
             let value = self.rest()[..end].to_owned();
             self.at += end;
@@ -229,11 +245,11 @@ impl Parser<'_> {
         let wrong =
             |what: &str, hint: String| Err(self.wrong(at.clone(), format!("{value} is no {what}"), hint));
         let test = match key {
-            "status" => match Status::from_name(value) {
+            "status" => match Status::from_name(&value.to_ascii_lowercase()) {
                 Some(status) => Test::Status(status),
                 None => return wrong("status", "use pending, success or error".to_owned()),
             },
-            "outcome" => match Outcome::from_name(value) {
+            "outcome" => match Outcome::from_name(&value.to_ascii_lowercase()) {
                 Some(outcome) => Test::Outcome(outcome),
                 None => {
                     let known: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
@@ -261,18 +277,20 @@ impl Parser<'_> {
                     return wrong("time", hint.to_owned());
                 }
             },
-            "is" | "has" => match Flag::ALL.iter().find(|(_, of, name)| *of == key && *name == value) {
-                Some((flag, ..)) => Test::Flag(*flag),
-                None => {
-                    let known = Flag::ALL.iter().filter(|(_, of, _)| *of == key).map(|(.., name)| *name);
-                    let known = known.collect::<Vec<_>>().join(", ");
-                    return Err(self.wrong(
-                        at.clone(),
-                        format!("nothing {key} {value}"),
-                        format!("use one of {known}"),
-                    ));
+            "is" | "has" => {
+                match Flag::ALL.iter().find(|(_, of, name)| *of == key && name.eq_ignore_ascii_case(value)) {
+                    Some((flag, ..)) => Test::Flag(*flag),
+                    None => {
+                        let known = Flag::ALL.iter().filter(|(_, of, _)| *of == key).map(|(.., name)| *name);
+                        let known = known.collect::<Vec<_>>().join(", ");
+                        return Err(self.wrong(
+                            at.clone(),
+                            format!("nothing {key} {value}"),
+                            format!("use one of {known}"),
+                        ));
+                    }
                 }
-            },
+            }
             "text" => Test::Text(value.to_owned()),
             _ => {
                 if let Some((measure, _)) = Measure::ALL.iter().find(|(_, name)| *name == key) {

@@ -15,6 +15,8 @@ fn a_filter_prints_as_what_was_understood() {
         ("", ""),
         ("  status:error ", "status:error"),
         ("status:error,pending", "status:error OR status:pending"),
+        ("tool:Read,\"a b,c*\",w*", "tool:\"Read\" OR tool:\"a b,c*\" OR tool:w*"),
+        ("STATUS:Error is:Running", "status:error is:running"),
         ("model:claude-opus* -is:pinned", "model:claude-opus* -is:pinned"),
         ("NOT status:error AND has:thinking", "-status:error has:thinking"),
         ("a OR b c", "text:\"a\" OR (text:\"b\" text:\"c\")"),
@@ -54,11 +56,31 @@ fn a_filter_prints_as_what_was_understood() {
 }
 
 #[test]
+fn what_the_program_asks_for_prints_as_a_filter_too() {
+    for filter in [Filter::since_us(i64::MIN), Filter::until_us(i64::MAX), Filter::model("a \"b\\*, none")] {
+        assert_eq!(parsed(&filter.to_string()), filter, "{filter}");
+    }
+}
+
+#[test]
+fn a_filter_has_a_limited_number_of_terms() {
+    for term in ["a ", "status:error ", "tool:b OR ", "-http:200 "] {
+        assert!(Filter::parse(&format!("{}x", term.repeat(199)), &now()).is_ok(), "{term}");
+        assert!(Filter::parse(&format!("{}x", term.repeat(200)), &now()).is_err(), "{term}");
+    }
+    assert!(Filter::parse(&format!("status:{}", "error,".repeat(201)), &now()).is_err());
+}
+
+#[test]
 fn what_is_wrong_is_pointed_at() {
     for (text, place, says) in [
         ("status:errr", "errr", "use pending, success or error"),
         ("a statsu:error", "statsu", "did you mean status:?"),
         ("model:x ttft:fast", "fast", "800ms"),
+        ("status:error,errr", "errr", "use pending, success or error"),
+        ("tool:a,\"b*", "\"b*", "add a \""),
+        ("since:9999999d", "9999999d", "yesterday"),
+        ("until:999999999999999", "999999999999999", "yesterday"),
         ("(a OR b", "(", "add a )"),
         ("a)", ")", "remove it"),
         ("text:\"a b", "\"a b", "add a \""),

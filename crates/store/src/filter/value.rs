@@ -253,6 +253,11 @@ fn number(measure: Measure, text: &str) -> Option<i64> {
 
 /// A time as microseconds since the Unix epoch. `end`: of a day its end is meant, not its beginning.
 pub(crate) fn time(text: &str, now: &Zoned, end: bool) -> Option<i64> {
+    // Whatever is read can be printed as a date again.
+    moment(text, now, end).filter(|us| Timestamp::from_microsecond(*us).is_ok())
+}
+
+fn moment(text: &str, now: &Zoned, end: bool) -> Option<i64> {
     let day = |day: Date| {
         let day = if end { day.checked_add(1.day()).ok()? } else { day };
         let midnight = day.to_zoned(now.time_zone().clone()).ok()?;
