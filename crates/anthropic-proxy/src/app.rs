@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::live::Live;
 use crate::monitor::{self, Monitor, MonitorServer};
 use crate::proxy::{LoopGuard, Proxy};
+use crate::reading::streamed_text;
 use crate::recorder::Recorder;
 use anyhow::{Context as _, anyhow};
 pub(crate) use instance::{Instance, address as instance_address};
@@ -54,10 +55,12 @@ impl App {
         let config = Arc::new(config);
 
         let (store, writer) = Store::open(&config.data)?;
+        store.read_answers_with(streamed_text);
         let (sender, receiver) = queue::bounded::<Note>(config.queue_bytes);
         let capture = Capture::new(sender.clone());
         let live = Live::new(run_number());
-        let (recorder, recorder_thread) = Recorder::start(writer, (sender, receiver), live.clone())?;
+        let (recorder, recorder_thread) =
+            Recorder::start(writer, (sender, receiver), live.clone(), config.limits)?;
 
         let (leases, leases_seen) = watch::channel(0);
         let (stopping, stopping_seen) = watch::channel(false);

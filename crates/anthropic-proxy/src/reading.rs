@@ -8,6 +8,7 @@ use protocol::coding;
 use protocol::error::ApiError;
 use protocol::message::Message;
 use protocol::sse;
+use store::Exchange;
 
 /// How much of one answer is decoded at the most: a compressed bomb ends here, the stored bytes stay whole.
 pub(crate) const DECODED_LIMIT: u64 = 256 << 20;
@@ -201,7 +202,21 @@ fn read_json(body: &[u8]) -> Reading {
     Reading { message, problems, ..Reading::default() }
 }
 
-/// What a message says, for search: texts, thinking, inputs and results of tools, a line each.
+/// What a streamed answer says, read from its bytes; `None` for other answers. For search.
+pub(crate) fn streamed_text(exchange: &Exchange, bytes: &[u8]) -> Option<String> {
+    let mut answer = AnswerReader::new(
+        header(&exchange.response_headers, "content-type"),
+        header(&exchange.response_headers, "content-encoding"),
+    );
+    if !answer.is_stream() {
+        return None;
+    }
+    answer.feed(bytes, 0);
+    let (_, reading) = answer.finish(0);
+    reading.message.as_ref().map(text_of)
+}
+
+/// What a message says, for search: texts, thinking, inputs and results of tools, parted by NUL as the store wants them.
 pub(crate) fn text_of(message: &Message) -> String {
     let mut text = String::new();
     for block in &message.content {
@@ -218,13 +233,13 @@ fn push_text(value: &serde_json::Value, text: &mut String) {
     match value {
         serde_json::Value::String(words) => {
             text.push_str(words);
-            text.push('\n');
+            text.push('\0');
         }
         serde_json::Value::Array(values) => values.iter().for_each(|value| push_text(value, text)),
         serde_json::Value::Object(fields) => fields.values().for_each(|value| push_text(value, text)),
         serde_json::Value::Number(number) => {
             text.push_str(&number.to_string());
-            text.push('\n');
+            text.push('\0');
         }
         _ => {}
     }

@@ -4,6 +4,7 @@
 //! - [`coding`]: compressed bytes to plain ones, incremental; [`sse`]: bytes to events, split-safe
 //! - [`request`], [`message`], [`usage`], [`error`]: the shapes, with what is unknown kept
 //! - [`assemble`]: events to a message
+//! - [`pricing`]: what a call costs by list price
 //! - [`identity`]: who sent a request, and how that is known
 //! - [`secrets`]: the one place that masks
 //!
@@ -16,6 +17,7 @@ pub mod error;
 pub mod identity;
 mod json;
 pub mod message;
+pub mod pricing;
 mod problem;
 pub mod request;
 pub mod secrets;

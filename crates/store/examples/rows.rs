@@ -27,10 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("on disk: {:.1} MB", store.disk()?.bytes as f64 / 1e6);
 
     let all = Filter::default();
-    let failed = Filter { status: Some(Status::Error), ..Filter::default() };
-    let model = Filter { model: Some(MODELS[1].to_owned()), ..Filter::default() };
-    let rare = Filter { model: Some("no such model".to_owned()), ..Filter::default() };
-    let page = |number| Page { number, size: 50 };
+    let failed = Filter::status(Status::Error);
+    let model = Filter::model(MODELS[1]);
+    let rare = Filter::model("no such model");
+    let page = |number| Page::numbered(number, 50);
     measure("list, first page", || store.list(&all, &page(1)))?;
     measure("list, last page", || store.list(&all, &page(rows / 50)))?;
     measure("list, failed", || store.list(&failed, &page(1)))?;

@@ -50,6 +50,9 @@ pub(crate) struct BodyWriter {
     at_stake: bool,
     /// Such was lost: what follows is only counted.
     broken: bool,
+    /// How much of it the tail in the database covers: with the open batch, and without.
+    covered: u64,
+    kept: u64,
 }
 
 impl BodyWriter {
@@ -67,6 +70,8 @@ impl BodyWriter {
             safe: false,
             at_stake: false,
             broken: false,
+            covered: 0,
+            kept: 0,
         }
     }
 
@@ -81,7 +86,7 @@ impl BodyWriter {
 
     /// Whether a part of it could not be kept.
     pub(crate) fn is_broken(&self) -> bool {
-        self.broken
+        self.broken && self.kept < self.length
     }
 
     /// Whether pieces are known only here.
@@ -150,6 +155,7 @@ impl BodyWriter {
                         "INSERT OR REPLACE INTO tail (exchange, side, list, bytes) VALUES (?, ?, ?, ?)",
                     )?
                     .execute(params![seq, self.side.number(), list, bytes])?;
+                self.covered = self.length;
                 self.dirty = false;
             }
             _ => {}
@@ -183,6 +189,7 @@ impl BodyWriter {
     /// The open batch is safe.
     pub(crate) fn committed(&mut self) {
         self.at_stake = false;
+        self.kept = self.covered;
         if self.finished.is_some() && !self.unsigned {
             self.safe = true;
             self.tail = Vec::new();
@@ -194,6 +201,7 @@ impl BodyWriter {
         if self.safe {
             return;
         }
+        self.covered = self.kept;
         if std::mem::take(&mut self.at_stake) {
             self.lose();
         }

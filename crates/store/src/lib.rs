@@ -7,13 +7,15 @@
 //! - `store`: the readers; cheap to clone, never blocked by the writer
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
-//! - `select`: questions over many rows
+//! - `filter`, `select`: the filter language; questions over many rows
 //! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
 //! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
 //! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
 //! - `words`, `search`: what of the bytes is text; finding it
-//! - `sweep`: gives back the space of what was deleted
+//! - `retain`, `sweep`: what is kept; gives back the space of what was deleted
+//! - `reindex`: derives again what was derived from the bytes
+//! - `verify`: proves that all comes back as it was
 //! - `schema`, `convert`: tables and migrations
 //!
 //! # Invariants
@@ -26,6 +28,7 @@ mod convert;
 mod cut;
 mod error;
 mod exchange;
+mod filter;
 mod frames;
 mod list;
 mod location;
@@ -33,6 +36,8 @@ mod open;
 mod packs;
 mod query;
 mod record;
+mod reindex;
+mod retain;
 mod row;
 mod schema;
 mod search;
@@ -42,6 +47,7 @@ mod store;
 mod sweep;
 mod underway;
 mod varint;
+mod verify;
 mod words;
 mod writer;
 
@@ -50,8 +56,14 @@ pub use error::{Error, OpenError};
 pub use exchange::{
     Agent, Capture, Class, Exchange, Failure, Headers, Outcome, Session, Source, Status, Timing, Usage,
 };
+pub use filter::{Filter, FilterError, KEYS, Key};
 pub use location::Location;
-pub use query::{Body, BodyInfo, BodySummary, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
+pub use query::{
+    Body, BodyInfo, BodySummary, Cursor, DiskUse, Facet, Facets, Frame, Listing, Page, Side, Stats,
+};
+pub use reindex::Stretch;
+pub use retain::Retention;
 pub use search::Excerpt;
 pub use store::Store;
+pub use verify::{Damage, Verified};
 pub use writer::Writer;

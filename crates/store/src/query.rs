@@ -1,19 +1,7 @@
 //! Which exchanges are asked for, and what comes back.
 
-use crate::exchange::{Exchange, Status};
-
-/// Which exchanges are meant; the default is all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only with this status.
-    pub status: Option<Status>,
-    /// Only of this model, asked for or served.
-    pub model: Option<String>,
-    /// Only begun at or after this time, microseconds since the Unix epoch.
-    pub since_us: Option<i64>,
-    /// Only begun before this time, microseconds since the Unix epoch.
-    pub until_us: Option<i64>,
-}
+use crate::exchange::Exchange;
+use std::str::FromStr;
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +10,44 @@ pub struct Page {
     pub number: u64,
     /// Rows of a page.
     pub size: u64,
+    /// Only what comes after this place of the list; `number` counts from there.
+    pub after: Option<Cursor>,
+}
+
+impl Page {
+    /// A page by its number, from 1.
+    pub fn numbered(number: u64, size: u64) -> Page {
+        Page { number, size, after: None }
+    }
+}
+
+/// A place in a list, newest first: what follows it stays the same whatever is recorded meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    pub(crate) started_us: i64,
+    pub(crate) seq: i64,
+}
+
+impl Cursor {
+    /// Before the newest.
+    pub const NEWEST: Cursor = Cursor { started_us: i64::MAX, seq: i64::MAX };
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}_{}", self.started_us, self.seq)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Cursor, Self::Err> {
+        let wrong = "it is not one that a list has given";
+        let (started_us, seq) = text.split_once('_').ok_or(wrong)?;
+        let number = |text: &str| text.parse().map_err(|_| wrong);
+        Ok(Cursor { started_us: number(started_us)?, seq: number(seq)? })
+    }
 }
 
 /// A page of exchanges, newest first.
@@ -29,9 +55,23 @@ pub struct Page {
 pub struct Listing {
     /// Without headers: [`crate::Store::get`] has them.
     pub rows: Vec<Exchange>,
-    /// How many match in all.
+    /// How many match in all, whatever the page.
     pub total: u64,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
 }
+
+/// How many exchanges have a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facet {
+    /// The value, as a filter takes it.
+    pub value: String,
+    /// Exchanges.
+    pub count: u64,
+}
+
+/// The values that occur, by the key of the filter language; the most frequent first, 50 of each key at the most.
+pub type Facets = Vec<(&'static str, Vec<Facet>)>;
 
 /// Figures over all exchanges that match.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -46,8 +86,14 @@ pub struct Stats {
     pub pending: u64,
     /// Mean duration of those that have ended, microseconds.
     pub avg_duration_us: Option<f64>,
-    /// 95th percentile of it (nearest rank), microseconds.
+    /// Median of it (nearest rank), microseconds.
+    pub p50_duration_us: Option<u64>,
+    /// 95th percentile of it, microseconds.
     pub p95_duration_us: Option<u64>,
+    /// Median of the time to the first token, microseconds.
+    pub p50_first_token_us: Option<u64>,
+    /// 95th percentile of it, microseconds.
+    pub p95_first_token_us: Option<u64>,
     /// Input that was neither read from the cache nor written to it.
     pub input_tokens: u64,
     /// Output.
@@ -56,6 +102,8 @@ pub struct Stats {
     pub cache_read: u64,
     /// Input written to the cache.
     pub cache_write: u64,
+    /// Sum of the estimates, picodollars; exchanges without a price are not in it.
+    pub cost_pico: i64,
     /// Payload of requests and answers.
     pub total_bytes: u64,
 }
@@ -101,6 +149,8 @@ pub struct BodyInfo {
     pub len: u64,
     /// As [`Body::complete`].
     pub complete: bool,
+    /// What was appended in all; `None` if the body was never finished.
+    pub summary: Option<BodySummary>,
 }
 
 /// What was appended to a body in all.

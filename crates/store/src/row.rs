@@ -109,10 +109,10 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
             "INSERT INTO exchange (id, started_us, status, outcome, http_status, flags, path, model, served_model, session,
                                    agent, agent_kind, class, stop, error, first_byte_us, first_token_us, end_us, input, output,
                                    cache_read, cache_creation, thinking, total_input, request_bytes, response_bytes, cost)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6 | coalesce((?10 IN (SELECT name FROM pinned_session)) * 8, 0), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
                      ?24, ?25, ?26, ?27)
              ON CONFLICT (id) DO UPDATE SET
-                 started_us = ?2, status = ?3, outcome = ?4, http_status = ?5, flags = (flags & 8) | ?6, path = ?7, model = ?8,
+                 started_us = ?2, status = ?3, outcome = ?4, http_status = ?5, flags = (flags & 8) | excluded.flags, path = ?7, model = ?8,
                  served_model = ?9, session = ?10, agent = ?11, agent_kind = ?12, class = ?13, stop = ?14, error = ?15,
                  first_byte_us = ?16, first_token_us = ?17, end_us = ?18, input = ?19, output = ?20, cache_read = ?21,
                  cache_creation = ?22, thinking = ?23, total_input = ?24, request_bytes = ?25, response_bytes = ?26, cost = ?27

@@ -129,6 +129,7 @@ const FORMAT_2: &str = "
     CREATE TABLE link (piece INTEGER, pack INTEGER, PRIMARY KEY (piece, pack)) WITHOUT ROWID; -- lists in that other pack have it
     CREATE VIRTUAL TABLE text USING fts5(words, content='', contentless_delete=1, detail=none, tokenize=ascii);
     CREATE TABLE pinned_session (name INTEGER PRIMARY KEY);
+    CREATE TABLE progress (task TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID; -- of long work that was not done yet
 ";
 
 /// The format this program writes.

@@ -4,7 +4,6 @@
 //! the way leads up through the lists that have it, within a pack by reading it, to other packs by links, to the bodies it is part of.
 
 use crate::error::Error;
-use crate::exchange::Exchange;
 use crate::list::{self, EntryRef};
 use crate::packs::{Kind, index_of, pack_of, places_of};
 use crate::query::Side;
@@ -16,9 +15,6 @@ use std::ops::Range;
 
 /// Letters shown on each side of what was found.
 const AROUND: usize = 60;
-
-/// Reads what an answer says from its bytes, where that is not plain JSON.
-pub(crate) type AnswerText = dyn Fn(&Exchange, &[u8]) -> Option<String> + Send + Sync;
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +47,10 @@ impl Phrase {
 
     /// Whether the words stand in a text, one after the other.
     fn is_in(&self, text: &str) -> bool {
-        let found = words::words(text);
-        found.windows(self.words.len()).any(|some| (0..some.len()).all(|at| self.fits(at, &some[at])))
+        text.split(words::BREAK).any(|text| {
+            let found = words::words(text);
+            found.windows(self.words.len()).any(|some| (0..some.len()).all(|at| self.fits(at, &some[at])))
+        })
     }
 }
 
@@ -71,7 +69,6 @@ pub(crate) struct Found {
 pub(crate) struct Searcher<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) shelf: &'a Shelf,
-    pub(crate) answer_text: Option<&'a AnswerText>,
 }
 
 impl Searcher<'_> {
@@ -103,7 +100,6 @@ impl Searcher<'_> {
 
     /// What the answer says whose body that place is.
     fn answer_of(&self, place: i64) -> Result<Option<String>, Error> {
-        let Some(read) = self.answer_text else { return Ok(None) };
         let seq = self
             .connection
             .prepare_cached(
@@ -118,7 +114,7 @@ impl Searcher<'_> {
         while let Some(mut some) = walk.next(self.connection, self.shelf)? {
             bytes.append(&mut some);
         }
-        Ok(read(&exchange, &bytes))
+        Ok(self.shelf.answer_text(&exchange, &bytes))
     }
 
     /// From pieces to the bodies that have them.
@@ -231,6 +227,7 @@ pub struct Excerpt {
 
 /// The first place where the phrase stands in a text, with what is around it.
 fn excerpt(side: Side, text: &str, phrase: &Phrase) -> Option<Excerpt> {
+    let text = text.split(words::BREAK).find(|text| phrase.is_in(text))?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let found = words::spans(&text);
     let width = phrase.words.len();

@@ -1,12 +1,13 @@
 //! Reads packs back. What was read last stays in memory, because a list of exchanges asks for the same few packs again and again.
 
 use crate::error::Error;
+use crate::exchange::Exchange;
 use crate::list::{self, EntryRef};
 use crate::packs::{Kind, index_of, pack_of};
 use crate::varint::take_varint;
 use rusqlite::Connection;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use zstd::stream::raw::{Decoder, InBuffer, Operation as _, OutBuffer};
 
 /// Packs that stay in memory, of at most about half a mebibyte each.
@@ -102,9 +103,13 @@ fn decompress(stream: &mut Decoder<'_>, stored: &[u8], out: &mut Vec<u8>) -> Res
     }
 }
 
-/// Packs that were read.
-#[derive(Debug, Default)]
-pub(crate) struct Shelf(Mutex<Kept>);
+/// Packs that were read, and how what is in them is read.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    kept: Mutex<Kept>,
+    /// Reads the text of an answer whose bytes do not show it.
+    answer_text: OnceLock<Box<AnswerText>>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -112,7 +117,20 @@ struct Kept {
     clock: u64,
 }
 
+/// Reads what an answer says from its bytes, where that is not plain JSON.
+pub(crate) type AnswerText = dyn Fn(&Exchange, &[u8]) -> Option<String> + Send + Sync;
+
 impl Shelf {
+    /// Says how answers are read. The first reader stays.
+    pub(crate) fn read_answers_with(&self, read: Box<AnswerText>) {
+        let _ = self.answer_text.set(read);
+    }
+
+    /// What an answer says, if somebody has told how it is read.
+    pub(crate) fn answer_text(&self, exchange: &Exchange, bytes: &[u8]) -> Option<String> {
+        self.answer_text.get()?(exchange, bytes)
+    }
+
     /// A pack that has at least so many pieces.
     pub(crate) fn pack(&self, connection: &Connection, id: i64, pieces: usize) -> Result<Arc<Pack>, Error> {
         if let Some(pack) = self.kept(id).filter(|pack| pack.len() >= pieces.max(1)) {
@@ -155,7 +173,7 @@ impl Shelf {
     }
 
     fn kept(&self, id: i64) -> Option<Arc<Pack>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clock += 1;
         let now = kept.clock;
         let (pack, used) = kept.packs.get_mut(&id)?;
@@ -164,7 +182,7 @@ impl Shelf {
     }
 
     fn keep(&self, id: i64, pack: &Arc<Pack>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clock += 1;
         let now = kept.clock;
         kept.packs.insert(id, (Arc::clone(pack), now));
@@ -177,7 +195,7 @@ impl Shelf {
 
     /// Forgets what was read.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).packs.clear();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).packs.clear();
     }
 }
 

@@ -5,18 +5,20 @@
 use crate::bodies::Reading;
 use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::location::Location;
-use crate::query::{Body, BodyInfo, DiskUse, Filter, Frame, Listing, Page, Side, Stats};
-use crate::search::{AnswerText, Excerpt, Phrase, Searcher};
+use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
+use crate::search::{Excerpt, Phrase, Searcher};
+use crate::select::Select;
 use crate::shelf::Shelf;
 use crate::writer::Writer;
-use crate::{convert, frames, open, row, select};
+use crate::{convert, frames, open, row};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// Bytes of a body that are read at a time.
@@ -32,13 +34,6 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     source: Source,
     shelf: Arc<Shelf>,
-    answer_text: OnceLock<Box<AnswerText>>,
-}
-
-impl Inner {
-    fn new(source: Source, shelf: Arc<Shelf>) -> Arc<Inner> {
-        Arc::new(Inner { source, shelf, answer_text: OnceLock::new() })
-    }
 }
 
 enum Source {
@@ -74,7 +69,7 @@ impl Store {
                     }
                 })?;
                 let source = Source::File { path, idle: Mutex::default() };
-                Ok((Store(Inner::new(source, shelf)), writer))
+                Ok((Store(Arc::new(Inner { source, shelf })), writer))
             }
             Location::Memory => {
                 let shared: Shared = Arc::new(Mutex::new(open::memory()?));
@@ -84,7 +79,7 @@ impl Store {
                     file: PathBuf::from(":memory:"),
                     why: error.to_string(),
                 })?;
-                Ok((Store(Inner::new(Source::Memory(shared), shelf)), writer))
+                Ok((Store(Arc::new(Inner { source: Source::Memory(shared), shelf })), writer))
             }
         }
     }
@@ -96,7 +91,7 @@ impl Store {
     pub fn open_read_only(folder: &Path) -> Result<Store, OpenError> {
         let path = open::existing(folder)?;
         let source = Source::File { path, idle: Mutex::default() };
-        Ok(Store(Inner::new(source, Arc::default())))
+        Ok(Store(Arc::new(Inner { source, shelf: Arc::default() })))
     }
 
     /// Says how the text of an answer is read whose bytes do not show it, such as a stream's. The first reader stays.
@@ -104,20 +99,19 @@ impl Store {
         &self,
         read: impl Fn(&Exchange, &[u8]) -> Option<String> + Send + Sync + 'static,
     ) {
-        let _ = self.0.answer_text.set(Box::new(read));
+        self.0.shelf.read_answers_with(Box::new(read));
     }
 
     fn searcher<'a>(&'a self, connection: &'a Connection) -> Searcher<'a> {
-        let answer_text = self.0.answer_text.get().map(|read| &**read);
-        Searcher { connection, shelf: self.shelf(), answer_text }
+        Searcher { connection, shelf: self.shelf() }
     }
 
-    fn shelf(&self) -> &Shelf {
+    pub(crate) fn shelf(&self) -> &Shelf {
         &self.0.shelf
     }
 
     /// Lets `work` see one state of the database, whatever the writer does meanwhile.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         match &self.0.source {
             Source::Memory(shared) => work(&lock(shared)),
             Source::File { path, idle } => {
@@ -156,7 +150,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, Error> {
-        self.read(|connection| select::list(connection, self.shelf(), filter, page))
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.list(page))
     }
 
     /// Where a text stands in these exchanges, at most so many places in each; nothing for those that do not have it.
@@ -181,7 +175,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, Error> {
-        self.read(|connection| select::stats(connection, filter))
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.stats())
+    }
+
+    /// The values that occur among the exchanges that match.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn facets(&self, filter: &Filter) -> Result<Facets, Error> {
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.facets())
     }
 
     /// All models ever asked for or served, sorted.
@@ -242,14 +244,14 @@ impl Store {
             match some {
                 Ok(some) if some.is_empty() => {
                     let complete = reading.summary.is_some_and(|summary| summary.len == len);
-                    return Ok(Some(BodyInfo { len, complete }));
+                    return Ok(Some(BodyInfo { len, complete, summary: reading.summary }));
                 }
                 Ok(some) => {
                     len += some.len() as u64;
                     sink(&some)?;
                 }
                 Err(Error::Damaged(_)) if self.read(|connection| sequence(connection, id))?.is_none() => {
-                    return Ok(Some(BodyInfo { len, complete: false }));
+                    return Ok(Some(BodyInfo { len, complete: false, summary: None }));
                 }
                 Err(error) => return Err(error),
             }
@@ -277,10 +279,10 @@ impl Store {
         filter: &Filter,
         visit: &mut dyn FnMut(Exchange) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let mut cursor = select::Cursor::NEWEST;
+        let mut cursor = Cursor::NEWEST;
         loop {
             let batch =
-                self.read(|connection| select::next(connection, self.shelf(), filter, &mut cursor))?;
+                self.read(|connection| Select::new(self.searcher(connection), filter)?.next(&mut cursor))?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -337,7 +339,7 @@ impl Store {
     }
 }
 
-fn sequence(connection: &Connection, id: Uuid) -> Result<Option<i64>, Error> {
+pub(crate) fn sequence(connection: &Connection, id: Uuid) -> Result<Option<i64>, Error> {
     let found = connection
         .prepare_cached("SELECT seq FROM exchange WHERE id = ?")?
         .query_row([id.as_bytes()], |row| row.get(0))

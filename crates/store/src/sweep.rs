@@ -8,29 +8,24 @@ use crate::error::Error;
 use crate::list::{self, EntryRef};
 use crate::packs::{Kind, Packs, pack_of, places_of};
 use crate::shelf::Shelf;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use std::time::{Duration, Instant};
 
 /// Pages that are given back between two looks at the clock.
 const PAGES: i64 = 256;
 
 /// Hides exchanges that have ended, all that this SQL condition selects. All or nothing. Returns how many.
-pub(crate) fn hide(
-    connection: &Connection,
-    condition: &str,
-    values: &[rusqlite::types::Value],
-) -> Result<usize, Error> {
+pub(crate) fn hide(connection: &Connection, condition: &str, values: &[Value]) -> Result<usize, Error> {
     let hide = || {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let ended = format!("status <> 0 AND ({condition})");
         connection.execute(
             &format!("INSERT INTO deleted SELECT seq, record FROM exchange WHERE {ended}"),
-            rusqlite::params_from_iter(values),
+            params_from_iter(values),
         )?;
-        let hidden = connection.execute(
-            "DELETE FROM exchange WHERE status <> 0 AND seq IN (SELECT exchange FROM deleted)",
-            [],
-        )?;
+        let hidden =
+            connection.execute("DELETE FROM exchange WHERE seq IN (SELECT exchange FROM deleted)", [])?;
         connection.execute_batch("COMMIT")?;
         Ok(hidden)
     };

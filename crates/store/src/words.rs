@@ -171,7 +171,10 @@ fn hex(letters: &mut std::str::Chars<'_>) -> u32 {
     digits.fold(0, |value, digit| value << 4 | digit.to_digit(16).unwrap_or(0))
 }
 
-/// The text of JSON between long strings: the values of its short strings, a line each.
+/// Stands between texts that do not belong together: no phrase goes over it.
+pub(crate) const BREAK: char = '\0';
+
+/// The text of JSON between long strings: the values of its short strings, parted by [`BREAK`].
 fn of_glue(bytes: &[u8]) -> String {
     let mut text = String::new();
     // After a long string the first quote is that string's end.
@@ -188,7 +191,7 @@ fn of_glue(bytes: &[u8]) -> String {
             name = value;
         } else if !STRUCTURE.iter().any(|known| known.as_bytes() == name) {
             text.push_str(&unescape(value));
-            text.push('\n');
+            text.push(BREAK);
         }
     }
     text
@@ -252,8 +255,8 @@ mod tests {
     #[test]
     fn only_values_are_text() {
         let glue = br#"","role":"user","content":[{"type":"text","text":"fix it"},{"name":"Bash","input":{"command":"ls -l"}}],"x":""#;
-        assert_eq!(of_glue(glue), "fix it\nBash\nls -l\n");
-        assert_eq!(of_glue(br#"{"text":"a \" b"}"#), "a \" b\n");
+        assert_eq!(of_glue(glue), "fix it\0Bash\0ls -l\0");
+        assert_eq!(of_glue(br#"{"text":"a \" b"}"#), "a \" b\0");
     }
 
     proptest! {

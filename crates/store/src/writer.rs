@@ -6,9 +6,13 @@
 
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
+use crate::filter::Filter;
 use crate::packs::Packs;
 use crate::query::{BodySummary, Frame, Side};
+use crate::retain::{self, Retention};
 use crate::row::{self, Names};
+use crate::search::Searcher;
+use crate::select::Select;
 use crate::shelf::Shelf;
 use crate::store::{Shared, lock};
 use crate::sweep::{self, Sweeper, roll_back};
@@ -58,6 +62,8 @@ struct Held {
     ended: HashMap<Uuid, Underway>,
     /// A batch was lost: all of this has to be written again.
     again: bool,
+    /// Exchanges that had to be given up.
+    given_up: u64,
 }
 
 impl Writer {
@@ -144,8 +150,13 @@ impl Writer {
         Ok(summary)
     }
 
-    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Comes
-    /// before the body is finished.
+    /// How many exchanges were given up since the start, because the disk took nothing for too long.
+    pub fn given_up(&self) -> u64 {
+        self.held.given_up
+    }
+
+    /// Says what a body says, for search, where that cannot be read from its bytes: a stream's text is scattered over events. Texts that
+    /// do not belong together are parted by NUL. Comes before the body is finished.
     ///
     /// # Errors
     /// When the exchange is not known.
@@ -201,14 +212,25 @@ impl Writer {
     /// # Errors
     /// When the database refuses; then all is as before.
     pub fn clear(&mut self) -> Result<(), Error> {
+        self.delete(&Filter::default()).map(|_| ())
+    }
+
+    /// As [`Writer::clear`], for those that the filter means, pinned ones too. Returns how many.
+    ///
+    /// # Errors
+    /// When the database refuses; then all is as before.
+    pub fn delete(&mut self, filter: &Filter) -> Result<usize, Error> {
         // On a full disk this is the way to get room: what waits to be written is about to be deleted.
         match self.commit() {
             Err(error) if !error.is_full() => return Err(error),
-            _ => self.held.ended.clear(),
+            _ if filter.is_all() => self.held.ended.clear(),
+            _ => {}
         }
-        let shared = Arc::clone(&self.connection);
+        let shared = self.connection();
         let connection = lock(&shared);
-        sweep::hide(&connection, "1", &[])?;
+        let searcher = Searcher { connection: &connection, shelf: &self.shelf };
+        let (condition, values) = Select::new(searcher, filter)?.into_condition();
+        let deleted = sweep::hide(&connection, &condition, &values)?;
         let is_empty: bool =
             connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM exchange)", [], |row| row.get(0))?;
         if is_empty && self.held.running.is_empty() {
@@ -217,7 +239,48 @@ impl Writer {
             self.shelf.clear();
         }
         drop(connection);
-        self.tidy()
+        self.tidy()?;
+        Ok(deleted)
+    }
+
+    /// Deletes some of what the retention does not keep, the oldest first. Returns how many exchanges: with none, all is well. The
+    /// space is given back by the commits that follow; by size, nothing more is deleted until it is.
+    ///
+    /// # Errors
+    /// When the database refuses; then all is as before.
+    pub fn prune(&mut self, retention: &Retention) -> Result<usize, Error> {
+        self.commit()?;
+        if retention.bytes.is_some() && self.unswept {
+            self.tidy()?;
+        }
+        let connection = self.connection();
+        let connection = lock(&connection);
+        let limits = Retention { bytes: retention.bytes.filter(|_| !self.unswept), ..*retention };
+        let going = retain::next(&connection, &limits)?;
+        if going.is_empty() {
+            return Ok(0);
+        }
+        self.unswept = true;
+        let list = going.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        sweep::hide(&connection, &format!("seq IN ({list})"), &[])
+    }
+
+    /// Keeps an exchange whatever the retention says, or no longer. Returns whether there is one.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pin(&mut self, id: Uuid, pinned: bool) -> Result<bool, Error> {
+        self.commit()?;
+        retain::pin(&lock(&self.connection), id, pinned)
+    }
+
+    /// As [`Writer::pin`], for all exchanges of a session, those to come too. Returns how many there are now.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn pin_session(&mut self, session: &str, pinned: bool) -> Result<usize, Error> {
+        self.commit()?;
+        retain::pin_session(&lock(&self.connection), &mut self.names, session, pinned)
     }
 
     fn sweep(&mut self, budget: Duration) -> Result<bool, Error> {
@@ -256,6 +319,19 @@ impl Writer {
     /// The connection, for what is done beside the batches.
     pub(crate) fn connection(&self) -> Shared {
         Arc::clone(&self.connection)
+    }
+
+    /// Packs that were read, and how answers are read.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf)
+    }
+
+    /// Does work on the database within the open batch.
+    pub(crate) fn with_connection<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.write(|_, desk| work(desk.connection))
     }
 
     /// Ends an exchange with what the database has of it: one of another process, or of another format.
@@ -350,6 +426,7 @@ impl Held {
             number <= WAITING
         });
         if self.ended.len() < before {
+            self.given_up += (before - self.ended.len()) as u64;
             tracing::error!(exchanges = before - self.ended.len(), "given up: the disk takes nothing");
         }
     }

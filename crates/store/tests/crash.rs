@@ -83,7 +83,7 @@ fn nothing_that_was_committed_is_lost_and_nothing_is_left_pending() {
             }
         }
         assert_eq!(store.stats(&Filter::default()).unwrap().pending, 0);
-        assert!(store.list(&Filter::default(), &Page { number: 1, size: 1 }).unwrap().total >= 2);
+        assert!(store.list(&Filter::default(), &Page::numbered(1, 1)).unwrap().total >= 2);
         drop((store, writer));
         let connection = Connection::open(folder.path().join("exchanges.db")).unwrap();
         let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

@@ -3,12 +3,14 @@
 mod common;
 
 use common::memory;
+use jiff::Zoned;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use store::{Exchange, Filter, Headers, Outcome, Page, Session, Source, Stats, Status, Usage};
+use std::rc::Rc;
+use store::{Cursor, Exchange, Filter, Headers, Outcome, Page, Session, Source, Stats, Status, Usage};
 use uuid::Uuid;
 
 fn model() -> impl Strategy<Value = Option<String>> {
@@ -32,6 +34,7 @@ prop_compose! {
         counts in (tokens(), tokens(), tokens(), tokens()),
         bytes in (0..1_000_u64, 0..1_000_u64),
         heads in (headers(), headers(), headers(), headers()),
+        more in (vec(prop::sample::select(&["Bash", "Bar", "Read"][..]), 0..3), any::<bool>(), option::of(0..1_000_000_000_000_i64), option::of(0..2_000_u64)),
         text in (".{0,20}", option::of(".{0,20}"), option::of(".{0,20}")),
     ) -> Exchange {
         let mut exchange = Exchange {
@@ -44,6 +47,9 @@ prop_compose! {
             model: models.0,
             served_model: models.1,
             usage: Usage { input: counts.0, output: counts.1, cache_read: counts.2, cache_creation: counts.3, ..Usage::default() },
+            tools: more.0.iter().map(|tool| (*tool).to_owned()).collect(),
+            has_thinking: more.1,
+            cost_pico: more.2,
             request_bytes: bytes.0,
             response_bytes: bytes.1,
             request_headers: heads.0,
@@ -53,34 +59,99 @@ prop_compose! {
             ..Exchange::default()
         };
         exchange.timing.end_us = end_us;
+        exchange.timing.first_token_us = more.3;
         exchange
     }
 }
 
-prop_compose! {
-    fn filter()(
-        status in option::of(prop::sample::select(Status::ALL)),
-        model in model(),
-        since_us in option::of(0..30_i64),
-        until_us in option::of(0..30_i64),
-    ) -> Filter {
-        Filter { status, model, since_us, until_us }
+/// A term of the filter language, and what it means.
+type Holds = Rc<dyn Fn(&Exchange) -> bool>;
+
+#[derive(Clone)]
+struct Asked(String, Holds);
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
-fn matches(filter: &Filter, one: &Exchange) -> bool {
-    filter.status.is_none_or(|status| one.status() == status)
-        && filter
-            .model
-            .as_ref()
-            .is_none_or(|model| one.model.as_ref() == Some(model) || one.served_model.as_ref() == Some(model))
-        && filter.since_us.is_none_or(|since| one.started_us >= since)
-        && filter.until_us.is_none_or(|until| one.started_us < until)
+fn asked(text: impl Into<String>, holds: impl Fn(&Exchange) -> bool + 'static) -> Asked {
+    Asked(text.into(), Rc::new(holds))
+}
+
+fn at(us: i64) -> String {
+    format!("1970-01-01T00:00:00.{us:06}Z")
+}
+
+fn is_model(one: &Exchange, holds: impl Fn(&str) -> bool) -> bool {
+    [&one.model, &one.served_model].into_iter().flatten().any(|model| holds(model))
+}
+
+fn term() -> impl Strategy<Value = Asked> {
+    prop_oneof![
+        Just(asked("", |_| true)),
+        prop::sample::select(Status::ALL).prop_map(|status| {
+            asked(format!("status:{}", status.as_str()), move |one| one.status() == status)
+        }),
+        prop::sample::select(Outcome::ALL).prop_map(|outcome| {
+            asked(format!("outcome:{}", outcome.as_str()), move |one| one.outcome == Some(outcome))
+        }),
+        Just(asked("model:A,b", |one| is_model(one, |model| model == "a" || model == "b"))),
+        Just(asked("model:claude*5", |one| is_model(one, |model| model == "claude-opus-5-5"))),
+        Just(asked("model:none", |one| one.model.is_none() && one.served_model.is_none())),
+        Just(asked("session:none", |one| one.session.is_none())),
+        Just(asked("has:session", |one| one.session.is_some())),
+        Just(asked("error:api_error", |one| one.error.is_some())),
+        Just(asked("has:error", |one| one.error.is_some())),
+        Just(asked("is:running", |one| one.outcome.is_none())),
+        Just(asked("tool:Ba*", |one| one.tools.iter().any(|tool| tool.starts_with("Ba")))),
+        Just(asked("tool:none", |one| one.tools.is_empty())),
+        Just(asked("has:thinking", |one| one.has_thinking)),
+        (0..2_000_u64).prop_map(|us| {
+            asked(format!("duration:>{us}us"), move |one| one.timing.end_us.is_some_and(|end| end > us))
+        }),
+        (0..2_000_u64).prop_map(|us| {
+            asked(format!("ttft:<={us}us"), move |one| one.timing.first_token_us.is_some_and(|at| at <= us))
+        }),
+        (0..900_u64).prop_map(|bytes| {
+            asked(format!("size:{bytes}..1kb"), move |one| {
+                (bytes..=1_000).contains(&(one.request_bytes + one.response_bytes))
+            })
+        }),
+        (0..100_i64).prop_map(|cents| {
+            asked(format!("cost:<0.{cents:02}"), move |one| {
+                one.cost_pico.is_some_and(|cost| cost < cents * 10_000_000_000)
+            })
+        }),
+        (0..30_i64).prop_map(|us| asked(format!("since:{}", at(us)), move |one| one.started_us >= us)),
+        (0..30_i64).prop_map(|us| asked(format!("until:{}", at(us)), move |one| one.started_us < us)),
+    ]
+}
+
+fn filter() -> impl Strategy<Value = Asked> {
+    term().prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(one, other)| {
+                asked(format!("{} {}", one.0, other.0), move |it| one.1(it) && other.1(it))
+            }),
+            (inner.clone(), inner.clone())
+                .prop_filter("terms on each side", |(one, other)| {
+                    !one.0.trim().is_empty() && !other.0.trim().is_empty()
+                })
+                .prop_map(|(one, other)| {
+                    asked(format!("({} OR {})", one.0, other.0), move |it| one.1(it) || other.1(it))
+                }),
+            inner
+                .prop_filter("a term", |it| !it.0.trim().is_empty())
+                .prop_map(|one| asked(format!("-({})", one.0), move |it| !one.1(it))),
+        ]
+    })
 }
 
 /// Newest first; of those begun together, the last saved first.
-fn expected(filter: &Filter, all: &[Exchange]) -> Vec<Exchange> {
-    let mut found: Vec<Exchange> = all.iter().filter(|one| matches(filter, one)).cloned().collect();
+fn expected(filter: &Asked, all: &[Exchange]) -> Vec<Exchange> {
+    let mut found: Vec<Exchange> = all.iter().filter(|one| filter.1(one)).cloned().collect();
     found.reverse();
     found.sort_by_key(|one| std::cmp::Reverse(one.started_us));
     found
@@ -89,22 +160,56 @@ fn expected(filter: &Filter, all: &[Exchange]) -> Vec<Exchange> {
 fn figures(found: &[Exchange]) -> Stats {
     let sum = |of: fn(&Usage) -> Option<u64>| found.iter().filter_map(|one| of(&one.usage)).sum();
     let count = |status| found.iter().filter(|one| one.status() == status).count() as u64;
-    let mut ends: Vec<u64> = found.iter().filter_map(|one| one.timing.end_us).collect();
-    ends.sort_unstable();
-    let rank = (ends.len() * 95).div_ceil(100);
+    let ends: Vec<u64> = found.iter().filter_map(|one| one.timing.end_us).collect();
+    let firsts: Vec<u64> = found.iter().filter_map(|one| one.timing.first_token_us).collect();
     Stats {
         total: found.len() as u64,
         success: count(Status::Success),
         error: count(Status::Error),
         pending: count(Status::Pending),
         avg_duration_us: (!ends.is_empty()).then(|| ends.iter().sum::<u64>() as f64 / ends.len() as f64),
-        p95_duration_us: rank.checked_sub(1).map(|index| ends[index]),
+        p50_duration_us: percentile(&ends, 50),
+        p95_duration_us: percentile(&ends, 95),
+        p50_first_token_us: percentile(&firsts, 50),
+        p95_first_token_us: percentile(&firsts, 95),
+        cost_pico: found.iter().filter_map(|one| one.cost_pico).sum(),
         input_tokens: sum(|usage| usage.input),
         output_tokens: sum(|usage| usage.output),
         cache_read: sum(|usage| usage.cache_read),
         cache_write: sum(|usage| usage.cache_creation),
         total_bytes: found.iter().map(|one| one.request_bytes + one.response_bytes).sum(),
     }
+}
+
+fn percentile(values: &[u64], percent: usize) -> Option<u64> {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    (values.len() * percent).div_ceil(100).checked_sub(1).map(|index| values[index])
+}
+
+/// As the store answers, except that values of equal number come in the order of their first use there.
+fn facets(found: &[Exchange]) -> Vec<(&'static str, BTreeMap<String, u64>)> {
+    let count = |values: &dyn Fn(&Exchange) -> Vec<String>| {
+        let mut counted = BTreeMap::new();
+        for value in found.iter().flat_map(|one| values(one).into_iter().collect::<BTreeSet<_>>()) {
+            *counted.entry(value).or_default() += 1;
+        }
+        counted
+    };
+    let path = |one: &Exchange| vec![one.url.split('?').next().unwrap_or_default().to_owned()];
+    vec![
+        ("status", count(&|one| vec![one.status().as_str().to_owned()])),
+        ("outcome", count(&|one| one.outcome.iter().map(|outcome| outcome.as_str().to_owned()).collect())),
+        ("model", count(&|one| [&one.model, &one.served_model].into_iter().flatten().cloned().collect())),
+        ("session", count(&|one| one.session.iter().map(|session| session.id.clone()).collect())),
+        ("agent", BTreeMap::new()),
+        ("class", BTreeMap::new()),
+        ("tool", count(&|one| one.tools.clone())),
+        ("stop", BTreeMap::new()),
+        ("error", count(&|one| one.error.iter().map(|error| error.kind.clone()).collect())),
+        ("path", count(&path)),
+        ("http", BTreeMap::new()),
+    ]
 }
 
 fn without_headers(mut exchange: Exchange) -> Exchange {
@@ -136,12 +241,14 @@ proptest! {
         let models: BTreeSet<String> =
             all.iter().flat_map(|one| [one.model.clone(), one.served_model.clone()]).flatten().collect();
         prop_assert_eq!(store.models().unwrap(), models.into_iter().collect::<Vec<_>>());
-        for filter in &filters {
-            let expected = expected(filter, &all);
+        let now: Zoned = "2026-11-23T10:30:00Z[UTC]".parse().unwrap();
+        for asked in &filters {
+            let expected = expected(asked, &all);
+            let filter = &Filter::parse(&asked.0, &now).unwrap();
             prop_assert_eq!(store.stats(filter).unwrap(), figures(&expected));
             let mut listed = Vec::new();
             for number in 1.. {
-                let listing = store.list(filter, &Page { number, size }).unwrap();
+                let listing = store.list(filter, &Page::numbered(number, size)).unwrap();
                 prop_assert_eq!(listing.total, expected.len() as u64);
                 if listing.rows.is_empty() {
                     break;
@@ -149,6 +256,22 @@ proptest! {
                 listed.extend(listing.rows);
             }
             prop_assert_eq!(listed, expected.iter().cloned().map(without_headers).collect::<Vec<_>>());
+            let (mut listed, mut after) = (Vec::new(), None);
+            loop {
+                let listing = store.list(filter, &Page { after, ..Page::numbered(1, size) }).unwrap();
+                prop_assert_eq!(listing.total, expected.len() as u64);
+                listed.extend(listing.rows);
+                after = listing.next.map(|next| next.to_string().parse::<Cursor>().unwrap());
+                if after.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(listed, expected.iter().cloned().map(without_headers).collect::<Vec<_>>());
+            let facets_found = store.facets(filter).unwrap().into_iter().map(|(key, values)| {
+                assert!(values.is_sorted_by_key(|value| std::cmp::Reverse(value.count)));
+                (key, values.into_iter().map(|value| (value.value, value.count)).collect::<BTreeMap<_, _>>())
+            });
+            prop_assert_eq!(facets_found.collect::<Vec<_>>(), facets(&expected));
             let mut walked = Vec::new();
             store.each(filter, &mut |one| { walked.push(one); ControlFlow::Continue(()) }).unwrap();
             prop_assert_eq!(walked, expected);
@@ -214,6 +337,6 @@ fn claims_beyond_reason_do_not_break_the_sums() {
     }
     let stats = store.stats(&Filter::default()).unwrap();
     assert!(stats.total == 4 && stats.input_tokens > 1 << 40);
-    assert_eq!(store.list(&Filter::default(), &Page { number: u64::MAX, size: u64::MAX }).unwrap().total, 4);
-    assert!(store.list(&Filter::default(), &Page { number: 0, size: 0 }).unwrap().rows.is_empty());
+    assert_eq!(store.list(&Filter::default(), &Page::numbered(u64::MAX, u64::MAX)).unwrap().total, 4);
+    assert!(store.list(&Filter::default(), &Page::numbered(0, 0)).unwrap().rows.is_empty());
 }

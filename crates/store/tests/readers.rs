@@ -33,7 +33,7 @@ fn readers_are_never_refused_while_the_writer_works() {
                 scope.spawn(|| {
                     let mut last = 0;
                     while !done.load(Ordering::Relaxed) {
-                        let listing = store.list(&Filter::default(), &Page { number: 1, size: 20 }).unwrap();
+                        let listing = store.list(&Filter::default(), &Page::numbered(1, 20)).unwrap();
                         assert!(listing.total >= last, "what was committed stays");
                         last = listing.total;
                         store.stats(&Filter::default()).unwrap();
@@ -129,7 +129,7 @@ fn clear_deletes_what_has_ended_keeps_what_runs_and_gives_the_space_back() {
         writer.idle().unwrap();
         assert!(store.disk().unwrap().bytes <= before + 100_000);
         assert_eq!(store.models().unwrap(), ["kept"]);
-        let listing = store.list(&Filter::default(), &Page { number: 1, size: 50 }).unwrap();
+        let listing = store.list(&Filter::default(), &Page::numbered(1, 50)).unwrap();
         assert_eq!((listing.total, listing.rows[0].id), (1, ran.id));
         writer.append_body(ran.id, Side::Request, b" and after").unwrap();
         writer.save(&complete(&ran)).unwrap();

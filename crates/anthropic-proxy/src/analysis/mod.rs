@@ -1,3 +1,4 @@
-//! Pure functions over exchanges: what a call was for.
+//! Pure functions over exchanges: what a call cost, what it was for.
 
+pub(crate) mod cost;
 pub(crate) mod request_type;

@@ -125,6 +125,9 @@ fn passed_on(flags: &Flags) -> Vec<String> {
         ("--extra-ca-certs", &flags.extra_ca_certs),
         ("--on-client-disconnect", &flags.on_client_disconnect),
         ("--capture-queue-mb", &flags.capture_queue_mb),
+        ("--retain-age", &flags.retain_age),
+        ("--retain-size", &flags.retain_size),
+        ("--retain-count", &flags.retain_count),
         ("--shutdown-grace", &flags.shutdown_grace),
         ("--allowed-hosts", &flags.allowed_hosts),
     ];

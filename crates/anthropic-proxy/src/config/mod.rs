@@ -6,6 +6,7 @@ mod layers;
 mod upstream;
 mod values;
 
+use crate::recorder::Limits;
 use anyhow::Context as _;
 use clap::Args;
 pub(crate) use layers::Layers;
@@ -47,6 +48,15 @@ pub(crate) struct Flags {
     /// Megabytes that may wait for the recorder; what does not fit is not recorded [env: CAPTURE_QUEUE_MB] [default: 64]
     #[arg(long, value_name = "MB", global = true)]
     pub(crate) capture_queue_mb: Option<String>,
+    /// Exchanges older than this are deleted, pinned ones excepted: 30d, 12h [env: RETAIN_AGE] [default: kept]
+    #[arg(long, value_name = "AGE", global = true)]
+    pub(crate) retain_age: Option<String>,
+    /// The oldest exchanges are deleted while the record is larger: 5gb, 500mb [env: RETAIN_SIZE] [default: kept]
+    #[arg(long, value_name = "SIZE", global = true)]
+    pub(crate) retain_size: Option<String>,
+    /// The oldest exchanges beyond so many are deleted [env: RETAIN_COUNT] [default: kept]
+    #[arg(long, value_name = "NUMBER", global = true)]
+    pub(crate) retain_count: Option<String>,
     /// How long streams in flight may go on after SIGTERM, in milliseconds [env: SHUTDOWN_GRACE] [default: 30000]
     #[arg(long, value_name = "MS", global = true)]
     pub(crate) shutdown_grace: Option<String>,
@@ -68,6 +78,9 @@ impl Flags {
             "EXTRA_CA_CERTS" => &self.extra_ca_certs,
             "ON_CLIENT_DISCONNECT" => &self.on_client_disconnect,
             "CAPTURE_QUEUE_MB" => &self.capture_queue_mb,
+            "RETAIN_AGE" => &self.retain_age,
+            "RETAIN_SIZE" => &self.retain_size,
+            "RETAIN_COUNT" => &self.retain_count,
             "SHUTDOWN_GRACE" => &self.shutdown_grace,
             "ALLOWED_HOSTS" => &self.allowed_hosts,
             _ => return None,
@@ -77,7 +90,7 @@ impl Flags {
 }
 
 /// The names of our settings: the only ones that are read from a `.env` file.
-pub(crate) const SETTINGS: [&str; 13] = [
+pub(crate) const SETTINGS: [&str; 16] = [
     "HOST",
     "PORT",
     "UPSTREAM_URL",
@@ -89,6 +102,9 @@ pub(crate) const SETTINGS: [&str; 13] = [
     "NODE_EXTRA_CA_CERTS",
     "ON_CLIENT_DISCONNECT",
     "CAPTURE_QUEUE_MB",
+    "RETAIN_AGE",
+    "RETAIN_SIZE",
+    "RETAIN_COUNT",
     "SHUTDOWN_GRACE",
     "ALLOWED_HOSTS",
 ];
@@ -114,6 +130,8 @@ pub(crate) struct Config {
     pub(crate) on_client_disconnect: relay::OnClientDisconnect,
     /// Bound of the queue to the recorder, in bytes.
     pub(crate) queue_bytes: usize,
+    /// What is kept of the record at the most.
+    pub(crate) limits: Limits,
     /// How long streams in flight may go on when the program is asked to end.
     pub(crate) shutdown_grace: Duration,
     /// Host names under which the page may be opened.
@@ -148,6 +166,7 @@ impl Config {
             extra_ca_files: values::extra_ca_files(layers)?,
             on_client_disconnect: values::on_client_disconnect(layers)?,
             queue_bytes: values::queue_bytes(layers)?,
+            limits: values::limits(layers)?,
             shutdown_grace: values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000)?,
             allowed_hosts: values::allowed_hosts(layers),
             proxies: ProxySettings::from_env(),

@@ -1,6 +1,7 @@
 //! Reads each setting's text into its value, and says what to write instead where that fails.
 
 use super::layers::{Found, Layers};
+use crate::recorder::Limits;
 use anyhow::{anyhow, bail};
 use relay::OnClientDisconnect;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -129,6 +130,41 @@ pub(super) fn queue_bytes(layers: &Layers<'_>) -> anyhow::Result<usize> {
             "CAPTURE_QUEUE_MB=64 is the default",
         )),
     }
+}
+
+pub(super) fn limits(layers: &Layers<'_>) -> anyhow::Result<Limits> {
+    let read = |name, parse: fn(&str) -> Option<u64>, hint| match layers.find(name) {
+        None => Ok(None),
+        Some(found) => match parse(found.text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(unusable(name, found, "is no limit", hint)),
+        },
+    };
+    Ok(Limits {
+        age: read("RETAIN_AGE", age_seconds, "write 30d, 12h or 90m")?.map(Duration::from_secs),
+        bytes: read("RETAIN_SIZE", size_bytes, "write 500mb or 5gb")?,
+        count: read("RETAIN_COUNT", |text| text.parse().ok(), "write a number of exchanges, such as 1000")?,
+    })
+}
+
+/// `90m`, `12h`, `30d`, `8w` as seconds.
+pub(crate) fn age_seconds(text: &str) -> Option<u64> {
+    with_unit(text, &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)])
+}
+
+/// `500mb`, `5gb` as bytes; units are powers of 1000.
+pub(crate) fn size_bytes(text: &str) -> Option<u64> {
+    with_unit(
+        text,
+        &[("b", 1), ("kb", 1_000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("tb", 1_000_000_000_000)],
+    )
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
+    let (_, worth) = units.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<u64>().ok()?.checked_mul(*worth)
 }
 
 pub(super) fn allowed_hosts(layers: &Layers<'_>) -> Vec<String> {

@@ -22,6 +22,8 @@ const CHUNK: usize = 64 << 10;
 #[into_params(parameter_in = Query)]
 pub(super) struct ExportQuery {
     // Not flattened: serde would then hand every number over as text.
+    /// The filter language: `status:error ttft:>2s -is:pinned`; `/api/monitor/filter` lists its keys. What else is given must hold too.
+    q: Option<String>,
     /// `success`, `error` or `pending`.
     status: Option<String>,
     /// A model's exact id, asked for or served.
@@ -49,7 +51,8 @@ pub(super) async fn export(
     Asked(asked): Asked<ExportQuery>,
 ) -> Result<Response, Failure> {
     let options = asked.options().map_err(|why| Failure::new(StatusCode::BAD_REQUEST, why))?;
-    let filters = Filters { status: asked.status, model: asked.model, time_range: asked.time_range };
+    let filters =
+        Filters { q: asked.q, status: asked.status, model: asked.model, time_range: asked.time_range };
     let filter = filters.read()?;
     let stats = stats::compute(&monitor, filter.clone()).await?;
     let one = asked.id.filter(|id| !id.is_empty());

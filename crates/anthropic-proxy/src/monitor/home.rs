@@ -1,7 +1,7 @@
 //! `/`, `/health`, and what the proxy says about itself.
 
 use super::types::ConfigAnswer;
-use super::{Monitor, view};
+use super::{Monitor, stats, view};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -40,12 +40,21 @@ async fn home(State(monitor): State<Monitor>, headers: HeaderMap) -> Response {
     Json(description).into_response()
 }
 
+/// Healthy as long as traffic flows: that the record is not written is said beside it.
 async fn health(State(monitor): State<Monitor>) -> Json<Value> {
+    let capture = stats::health(&monitor);
     Json(json!({
         "status": "healthy",
         "timestamp": view::iso(jiff::Timestamp::now().as_microsecond()),
         "anthropic_base_url": monitor.config.upstream.to_string(),
         "proxy_version": env!("CARGO_PKG_VERSION"),
+        "recording": {
+            "on": capture.off_since.is_none(),
+            "offSince": capture.off_since,
+            "problem": capture.problem,
+            "lost": capture.lost,
+            "incomplete": capture.incomplete,
+        },
     }))
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod assets;
 mod export;
+mod facets;
 mod home;
 mod query;
 mod report;
@@ -25,7 +26,7 @@ pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
 use std::sync::Arc;
 use store::Store;
-use types::ApiProblem;
+use types::{ApiProblem, FilterPlace};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -94,6 +95,8 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(requests::clear))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
+        .routes(routes!(facets::facets))
+        .routes(routes!(facets::filter_keys))
         .routes(routes!(stream::stream))
         .routes(routes!(export::export))
         .routes(routes!(report::analyze))
@@ -134,17 +137,29 @@ async fn no_such_route() -> Failure {
 pub(crate) struct Failure {
     status: StatusCode,
     message: String,
+    /// Of a filter: what is wrong where, and what to write instead.
+    filter: Option<(FilterPlace, String)>,
 }
 
 impl Failure {
     fn new(status: StatusCode, message: impl Into<String>) -> Failure {
-        Failure { status, message: message.into() }
+        Failure { status, message: message.into(), filter: None }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(ApiProblem { error: self.message })).into_response()
+        let (at, hint) = self.filter.unzip();
+        (self.status, Json(ApiProblem { error: self.message, at, hint })).into_response()
+    }
+}
+
+impl From<store::FilterError> for Failure {
+    fn from(error: store::FilterError) -> Failure {
+        let units = |end: usize| error.text.get(..end).unwrap_or(&error.text).encode_utf16().count() as u64;
+        let at = FilterPlace { start: units(error.at.start), end: units(error.at.end) };
+        let filter = Some((at, error.hint));
+        Failure { status: StatusCode::BAD_REQUEST, message: error.message, filter }
     }
 }
 

@@ -1,12 +1,12 @@
-//! The filters that every route understands: the original's `status`, `model` and `timeRange`.
+//! The filters that every route understands: the filter language in `q`, and the original's `status`, `model` and `timeRange`.
 
 use super::Failure;
 use crate::monitor::Monitor;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use jiff::Zoned;
 use serde::{Deserialize, Serialize};
-use std::time::{SystemTime, UNIX_EPOCH};
 use store::{Filter, Status};
 use utoipa::IntoParams;
 
@@ -15,6 +15,8 @@ use utoipa::IntoParams;
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filters {
+    /// The filter language: `status:error ttft:>2s -is:pinned`; `/api/monitor/filter` lists its keys. What else is given must hold too.
+    pub(super) q: Option<String>,
     /// `success`, `error` or `pending`.
     pub(super) status: Option<String>,
     /// A model's exact id, asked for or served.
@@ -27,7 +29,7 @@ impl Filters {
     /// The filter for the store, as of now.
     ///
     /// # Errors
-    /// 400 that names the value and what may stand there.
+    /// 400 that names the value and what may stand there; of `q`, also the place.
     pub(super) fn read(&self) -> Result<Filter, Failure> {
         let status = match set(self.status.as_deref()) {
             None => None,
@@ -43,12 +45,15 @@ impl Filters {
             Some("7d") => Some(7 * 24),
             Some(other) => return Err(wrong("timeRange", other, "1h, 24h or 7d")),
         };
-        Ok(Filter {
-            status,
-            model: set(self.model.as_deref()).map(str::to_owned),
-            since_us: hours.map(|hours: i64| now_us() - hours * 3_600_000_000),
-            ..Filter::default()
-        })
+        let now = Zoned::now();
+        let since = hours.map(|hours: i64| now.timestamp().as_microsecond() - hours * 3_600_000_000);
+        let beside = [
+            status.map(Filter::status),
+            set(self.model.as_deref()).map(Filter::model),
+            since.map(Filter::since_us),
+        ];
+        let filter = Filter::parse(self.q.as_deref().unwrap_or_default(), &now)?;
+        Ok(beside.into_iter().flatten().fold(filter, Filter::and))
     }
 
     /// The filters that are set, for people: `status success, model x`.
@@ -56,12 +61,17 @@ impl Filters {
         let named = [("status", &self.status), ("model", &self.model), ("time range", &self.time_range)];
         let set =
             named.into_iter().filter_map(|(name, text)| Some(format!("{name} {}", set(text.as_deref())?)));
-        set.collect::<Vec<_>>().join(", ")
+        self.asked().map(|q| format!("filter {q}")).into_iter().chain(set).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether anything is filtered.
     pub(super) fn any(&self) -> bool {
-        [&self.status, &self.model, &self.time_range].into_iter().any(|text| set(text.as_deref()).is_some())
+        let beside = [&self.status, &self.model, &self.time_range];
+        self.asked().is_some() || beside.into_iter().any(|text| set(text.as_deref()).is_some())
+    }
+
+    fn asked(&self) -> Option<&str> {
+        self.q.as_deref().map(str::trim).filter(|q| !q.is_empty())
     }
 }
 
@@ -71,11 +81,6 @@ fn set(text: Option<&str>) -> Option<&str> {
 
 fn wrong(name: &str, value: &str, allowed: &str) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, format!("{name}={value} is not known; use {allowed}"))
-}
-
-fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A query string read into `T`; what is wrong with it is said in our own shape.

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header as names
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::io;
-use store::{Exchange, Page, Side, Store};
+use store::{Cursor, Exchange, Filter, Page, Side, Store};
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -26,14 +26,18 @@ const MAX_LIMIT: u64 = 1000;
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     // Not flattened: serde would then hand every number over as text.
+    /// The filter language: `status:error ttft:>2s -is:pinned`; `/api/monitor/filter` lists its keys. What else is given must hold too.
+    q: Option<String>,
     /// `success`, `error` or `pending`.
     status: Option<String>,
     /// A model's exact id, asked for or served.
     model: Option<String>,
     /// `1h`, `24h` or `7d`.
     time_range: Option<String>,
-    /// From 1.
+    /// From 1; with `cursor`, counted from there.
     page: Option<u64>,
+    /// The `nextCursor` of an earlier page.
+    cursor: Option<String>,
     /// Rows of a page, 50 unless told, 1000 at the most.
     limit: Option<u64>,
     /// `bodies`: each row with everything, as `/requests/{id}` answers it.
@@ -47,9 +51,17 @@ pub(super) async fn list(
     State(monitor): State<Monitor>,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filters = Filters { status: asked.status, model: asked.model, time_range: asked.time_range };
+    let filters =
+        Filters { q: asked.q, status: asked.status, model: asked.model, time_range: asked.time_range };
     let filter = filters.read()?;
     let page = asked.page.unwrap_or(1).max(1);
+    let after = match asked.cursor.as_deref() {
+        None | Some("") => None,
+        Some(cursor) => Some(cursor.parse::<Cursor>().map_err(|why| {
+            let message = format!("cursor={cursor} is not known: {why}; use the nextCursor of a list");
+            Failure::new(StatusCode::BAD_REQUEST, message)
+        })?),
+    };
     let limit = asked.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
     let bodies = match asked.include.as_deref() {
         None | Some("") => false,
@@ -60,8 +72,9 @@ pub(super) async fn list(
         }
     };
     blocking(move || {
-        let listing = monitor.store.list(&filter, &Page { number: page, size: limit })?;
+        let listing = monitor.store.list(&filter, &Page { number: page, size: limit, after })?;
         let total = listing.total;
+        let next_cursor = listing.next.map(|cursor| cursor.to_string());
         if bodies {
             let data = listing
                 .rows
@@ -70,10 +83,10 @@ pub(super) async fn list(
                 .filter_map(|row| monitor.store.get(row.id).transpose())
                 .map(|exchange| Ok(view::detail(Recorded::load(&monitor.store, exchange?)?, EVERYTHING)))
                 .collect::<Result<Vec<_>, Failure>>()?;
-            return Ok(Json(RequestPage { data, total, page, limit }).into_response());
+            return Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response());
         }
         let data = listing.rows.iter().map(view::row).collect::<Vec<_>>();
-        Ok(Json(RequestPage { data, total, page, limit }).into_response())
+        Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response())
     })
     .await
 }
@@ -234,8 +247,8 @@ fn download_headers(exchange: &Exchange, side: Side, encoding: Option<&str>) -> 
 /// Deletes every exchange that has ended.
 #[utoipa::path(post, path = "/api/monitor/clear", responses((status = 200, body = Done)))]
 pub(super) async fn clear(State(monitor): State<Monitor>) -> Result<Json<Done>, Failure> {
-    match monitor.recorder.clear().await {
-        Ok(()) => Ok(Json(Done { success: true })),
+    match monitor.recorder.delete(Filter::default()).await {
+        Ok(_) => Ok(Json(Done { success: true })),
         Err(why) => {
             Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("could not be cleared: {why}")))
         }

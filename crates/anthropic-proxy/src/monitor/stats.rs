@@ -2,6 +2,7 @@
 
 use super::query::{Asked, Filters};
 use super::types::{ApiProblem, CaptureHealth, ModelsAnswer, StatsAnswer};
+use super::view;
 use super::{Failure, Monitor, blocking};
 use axum::Json;
 use axum::extract::State;
@@ -47,21 +48,31 @@ pub(super) async fn compute(monitor: &Monitor, filter: Filter) -> Result<StatsAn
     Ok(answer(&stats, health(monitor)))
 }
 
-fn health(monitor: &Monitor) -> CaptureHealth {
+/// Whether recording keeps up.
+pub(super) fn health(monitor: &Monitor) -> CaptureHealth {
     let (used, limit) = monitor.capture.queue_bytes();
     let health = monitor.recorder.health();
+    let trouble = health.trouble();
     CaptureHealth {
-        lost: monitor.capture.lost(),
+        lost: monitor.capture.lost() + health.given_up.load(Ordering::Relaxed),
         incomplete: health.incomplete.load(Ordering::Relaxed),
         queue_bytes: used as u64,
         queue_limit: limit as u64,
-        problem: health.problem(),
+        off_since: trouble.as_ref().map(|trouble| view::iso(trouble.since_us)),
+        problem: trouble.map(|trouble| trouble.why),
     }
 }
 
 /// Figures over a record that is read from outside: whether its recording keeps up is not known there.
 pub(crate) fn stats_of_record(stats: &Stats) -> StatsAnswer {
-    let capture = CaptureHealth { lost: 0, incomplete: 0, queue_bytes: 0, queue_limit: 0, problem: None };
+    let capture = CaptureHealth {
+        lost: 0,
+        incomplete: 0,
+        queue_bytes: 0,
+        queue_limit: 0,
+        off_since: None,
+        problem: None,
+    };
     answer(stats, capture)
 }
 
@@ -70,6 +81,7 @@ fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
     let ended = stats.success + stats.error;
     let rate = if ended == 0 { 0.0 } else { 100.0 * stats.success as f64 / ended as f64 };
     let avg_duration_ms = stats.avg_duration_us.map(|us| us / 1000.0);
+    let milliseconds = |us: Option<u64>| us.map(|us| us as f64 / 1000.0);
     StatsAnswer {
         total_requests: stats.total,
         success_count: stats.success,
@@ -80,12 +92,25 @@ fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
         total_output_tokens: stats.output_tokens,
         active_requests: stats.pending,
         avg_duration_ms,
-        p95_duration_ms: stats.p95_duration_us.map(|us| us as f64 / 1000.0),
+        p50_duration_ms: milliseconds(stats.p50_duration_us),
+        p95_duration_ms: milliseconds(stats.p95_duration_us),
+        p50_first_token_ms: milliseconds(stats.p50_first_token_us),
+        p95_first_token_ms: milliseconds(stats.p95_first_token_us),
         total_size: stats.total_bytes,
         cache_read_tokens: stats.cache_read,
         cache_write_tokens: stats.cache_write,
+        total_cost: dollars(stats.cost_pico),
         capture,
     }
+}
+
+/// Picodollars as dollars, exact, without zeros that say nothing.
+fn dollars(pico: i64) -> String {
+    const DOLLAR: u64 = 1_000_000_000_000;
+    let sign = if pico < 0 { "-" } else { "" };
+    let (whole, part) = (pico.unsigned_abs() / DOLLAR, pico.unsigned_abs() % DOLLAR);
+    let text = format!("{sign}{whole}.{part:012}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// All models ever asked for, whatever is filtered.
@@ -93,4 +118,23 @@ fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
 pub(super) async fn models(State(monitor): State<Monitor>) -> Result<Json<ModelsAnswer>, Failure> {
     let data = blocking(move || Ok(monitor.store.models()?)).await?;
     Ok(Json(ModelsAnswer { data }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dollars;
+
+    #[test]
+    fn dollars_are_exact() {
+        for (pico, expected) in [
+            (0, "0"),
+            (1, "0.000000000001"),
+            (1_042_500_000_000, "1.0425"),
+            (100_000_000_000_000, "100"),
+            (-500_000_000_000, "-0.5"),
+            (i64::MAX, "9223372.036854775807"),
+        ] {
+            assert_eq!(dollars(pico), expected);
+        }
+    }
 }

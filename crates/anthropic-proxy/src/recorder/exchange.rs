@@ -2,13 +2,15 @@
 //!
 //! Pure: it reads and adds up; the writing is done by the recorder's loop.
 
+use crate::analysis::cost;
 use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
-use protocol::message::Message;
+use protocol::message::{Block, Message};
+use protocol::pricing::Money;
 use protocol::request::{self, MessageRequest};
 use relay::{End, Phase};
-use store::{Agent, Capture, Class, Exchange, Failure, Outcome, Session, Source, Usage};
+use store::{Agent, Capture, Class, Exchange, Failure, Frame, Outcome, Session, Source, Timing, Usage};
 
 /// Request bodies beyond this are stored, but not read for model and identity.
 const READ_LIMIT: usize = 64 << 20;
@@ -121,6 +123,18 @@ impl OpenExchange {
         self.row.timing.end_us = Some(at_us);
         self.row.request_bytes = ended.request_bytes;
         self.row.response_bytes = ended.response_bytes;
+        let (fed, reading) = self.read_to_end(at_us);
+        self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
+        self.row.error = failure(&self.row, &ended.end, &reading);
+        self.row.capture = Self::capture(ended);
+        if let Some(message) = &reading.message {
+            take_whole(&mut self.row, message);
+        }
+        fed
+    }
+
+    /// Reads what is left to read; all that the bytes tell is known then.
+    fn read_to_end(&mut self, at_us: u64) -> (Fed, Reading) {
         let unread = self.request.take().filter(|body| !body.is_empty());
         if let Some(body) = unread {
             self.read_request(&body);
@@ -140,10 +154,7 @@ impl OpenExchange {
             // Counted, not spent: it must not add to the sums of what was.
             self.row.usage = Usage { total_input: Some(counted), ..Usage::default() };
         }
-        self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
-        self.row.error = failure(&self.row, &ended.end, &reading);
-        self.row.capture = Self::capture(ended);
-        fed
+        (fed, reading)
     }
 
     fn capture(ended: &Ended) -> Capture {
@@ -160,6 +171,62 @@ impl OpenExchange {
         let reason = (!missing.is_empty()).then(|| missing.join("; "));
         Capture { complete: reason.is_none(), reason }
     }
+}
+
+/// What is recorded of an exchange that has ended, with all that its bytes tell read anew; and what its streamed answer says.
+///
+/// How it ended and what failed are facts of the traffic: they stay as they are.
+pub(crate) fn read_again(
+    stored: &Exchange,
+    request: &[u8],
+    response: &[u8],
+    frames: &[Frame],
+) -> (Exchange, Option<String>) {
+    let mut open = OpenExchange::new(Began {
+        id: stored.id,
+        started_us: stored.started_us,
+        method: stored.method.clone(),
+        url: stored.url.clone(),
+        upstream: stored.upstream.clone(),
+        client: stored.client.clone().unwrap_or_default(),
+        version: "",
+        headers: stored.request_headers.clone(),
+    });
+    open.request_body(request);
+    open.request_ended(0, Vec::new());
+    if let Some(status) = stored.status {
+        let headers = stored.response_headers.clone();
+        open.answered(0, ResponseHead { status, reason: String::new(), version: "", headers });
+    }
+    let mut rest = response;
+    for frame in frames {
+        let (now, later) = rest.split_at((frame.len as usize).min(rest.len()));
+        open.response_body(now, frame.at_us);
+        rest = later;
+    }
+    open.response_body(rest, stored.timing.end_us.unwrap_or(0));
+    let (_, reading) = open.read_to_end(stored.timing.end_us.unwrap_or(0));
+    let mut row = Exchange {
+        client: stored.client.clone(),
+        http_version: stored.http_version.clone(),
+        request_trailers: stored.request_trailers.clone(),
+        reason: stored.reason.clone(),
+        response_version: stored.response_version.clone(),
+        response_trailers: stored.response_trailers.clone(),
+        informational: stored.informational.clone(),
+        timing: Timing { first_token_us: open.row.timing.first_token_us, ..stored.timing },
+        request_bytes: stored.request_bytes,
+        response_bytes: stored.response_bytes,
+        outcome: stored.outcome,
+        capture: stored.capture.clone(),
+        error: stored.error.clone(),
+        pinned: stored.pinned,
+        ..open.row
+    };
+    if let Some(message) = &reading.message {
+        take_whole(&mut row, message);
+    }
+    (row, open.streamed_text)
 }
 
 /// Whether a request's body names a model and who asked.
@@ -193,6 +260,17 @@ fn take_message(row: &mut Exchange, message: &Message) {
         thinking: usage.thinking_tokens,
         total_input: usage.total_input(),
     };
+}
+
+/// What only a message that has ended tells. How it ended and what was lost of it must be known by now.
+fn take_whole(row: &mut Exchange, message: &Message) {
+    for tool in message.content.iter().filter_map(Block::tool_use) {
+        if !tool.name.is_empty() && !row.tools.iter().any(|known| known == tool.name) {
+            row.tools.push(tool.name.to_owned());
+        }
+    }
+    row.has_thinking = message.content.iter().any(Block::is_thinking);
+    row.cost_pico = cost::of(row, &message.usage).ok().map(|cost| cost.total).and_then(Money::pico_i64);
 }
 
 /// What became of it. The traffic's end decides, unless the answer itself says more.

@@ -4,6 +4,7 @@
 //! with every commit; here the refusal is shown until a write succeeds.
 
 mod exchange;
+pub(crate) mod reindex;
 mod whole;
 
 use crate::capture::note::{Began, Key, Note, frame};
@@ -12,11 +13,11 @@ use crate::live::{Change, Live};
 use crate::reading::TimedEvent;
 use exchange::OpenExchange;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Exchange, Side, Writer};
+use store::{Exchange, Filter, Retention, Side, Writer};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 pub(crate) use whole::{Whole, read as read_whole};
@@ -33,6 +34,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long it sleeps while something runs: what a silent stream brought last is then handed to the disk.
 const WATCHFUL: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether the limits of the record are kept.
+const PRUNE: Duration = Duration::from_secs(10);
+
 /// How often a running exchange is announced at the most.
 const PROGRESS: Duration = Duration::from_millis(250);
 
@@ -41,36 +45,65 @@ const PROGRESS: Duration = Duration::from_millis(250);
 pub(crate) struct Health {
     /// Exchanges whose record misses something, since the start.
     pub(crate) incomplete: AtomicU64,
-    /// The last write was refused.
-    pub(crate) failing: AtomicBool,
-    /// Why.
-    problem: Mutex<Option<String>>,
+    /// Exchanges that were recorded and had to be given up, since the start: the disk took nothing for too long.
+    pub(crate) given_up: AtomicU64,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// Why nothing reaches the disk at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// Since when, microseconds since the Unix epoch.
+    pub(crate) since_us: i64,
+    /// What the store says.
+    pub(crate) why: String,
 }
 
 impl Health {
     /// Why the last write was refused, if it was.
-    pub(crate) fn problem(&self) -> Option<String> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn report(&self, problem: Option<String>) {
-        let failing = problem.is_some();
-        if self.failing.swap(failing, Ordering::Relaxed) != failing {
-            match &problem {
-                Some(problem) => tracing::error!(problem, "cannot write the record; traffic flows on"),
-                None => tracing::info!("the record is being written again"),
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (problem, &mut *trouble) {
+            (Some(why), Some(known)) => known.why = why,
+            (Some(why), none) => {
+                tracing::error!(problem = why, "cannot write the record; traffic flows on");
+                *none = Some(Trouble { since_us: jiff::Timestamp::now().as_microsecond(), why });
             }
+            (None, Some(_)) => {
+                tracing::info!("the record is being written again");
+                *trouble = None;
+            }
+            (None, None) => {}
         }
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 }
 
-enum Order {
-    /// Make what is there of a running exchange readable.
-    Flush(Uuid, oneshot::Sender<()>),
-    /// Delete all that has ended.
-    Clear(oneshot::Sender<Result<(), String>>),
+/// What is kept at the most, as it was configured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// No exchange older than this.
+    pub(crate) age: Option<Duration>,
+    /// No more bytes on disk.
+    pub(crate) bytes: Option<u64>,
+    /// No more exchanges.
+    pub(crate) count: Option<u64>,
 }
+
+impl Limits {
+    /// As of now.
+    pub(crate) fn now(self) -> Retention {
+        let now = jiff::Timestamp::now().as_microsecond();
+        let age = self.age.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+        Retention { before_us: age.map(|age| now.saturating_sub(age)), count: self.count, bytes: self.bytes }
+    }
+}
+
+/// Work that only the recorder's thread can do.
+type Order = Box<dyn FnOnce(&mut Worker) + Send>;
 
 /// Asks the recorder for what only the writer can do. Cheap to clone.
 #[derive(Clone)]
@@ -86,6 +119,7 @@ impl Recorder {
         writer: Writer,
         (queue, notes): (Sender<Note>, Receiver<Note>),
         live: Live,
+        limits: Limits,
     ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
         let recorder = Recorder { orders: Arc::default(), queue, health: Arc::default() };
         let worker = Worker {
@@ -95,6 +129,8 @@ impl Recorder {
             health: Arc::clone(&recorder.health),
             open: HashMap::new(),
             trouble: None,
+            limits,
+            pruned: None,
         };
         let thread =
             std::thread::Builder::new().name("recorder".to_owned()).spawn(move || worker.run(&notes))?;
@@ -108,25 +144,48 @@ impl Recorder {
 
     /// Returns when all that has come of this exchange can be read from the store.
     pub(crate) async fn flush(&self, id: Uuid) {
-        let (done, wait) = oneshot::channel();
-        self.order(Order::Flush(id, done));
         // An error means that the recorder has ended; then everything is written.
-        let _ = wait.await;
+        let _ = self.order(move |worker| worker.flush(id)).await;
     }
 
-    /// Deletes every exchange that has ended.
+    /// Deletes every exchange that has ended and that the filter means. Returns how many.
     ///
     /// # Errors
     /// When the store refuses, with the reason for people.
-    pub(crate) async fn clear(&self) -> Result<(), String> {
-        let (done, wait) = oneshot::channel();
-        self.order(Order::Clear(done));
-        wait.await.unwrap_or_else(|_| Err("the recorder has ended".to_owned()))
+    pub(crate) async fn delete(&self, filter: Filter) -> Result<usize, String> {
+        self.order(move |worker| {
+            let deleted = worker.writer.delete(&filter).map_err(|error| error.to_string());
+            if deleted != Ok(0) {
+                worker.live.announce(Change::Cleared);
+            }
+            deleted
+        })
+        .await?
     }
 
-    fn order(&self, order: Order) {
+    /// Does something with the writer, between two batches. What takes long holds up the record: do it in small steps.
+    ///
+    /// # Errors
+    /// When the store refuses, with the reason for people.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, String> {
+        self.order(move |worker| work(&mut worker.writer).map_err(|error| error.to_string())).await?
+    }
+
+    async fn order<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let (done, wait) = oneshot::channel();
+        let order: Order = Box::new(move |worker| {
+            // Whoever asked may have gone.
+            let _ = done.send(work(worker));
+        });
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
         self.queue.wake();
+        wait.await.map_err(|_| "the recorder has ended".to_owned())
     }
 
     /// Tells the recorder that no more notes will come.
@@ -143,6 +202,9 @@ struct Worker {
     open: HashMap<Key, Tracked>,
     /// The first refusal of the batch in progress.
     trouble: Option<String>,
+    limits: Limits,
+    /// When the limits were last seen to be kept.
+    pruned: Option<Instant>,
 }
 
 /// An open exchange and what the loop remembers about it.
@@ -179,9 +241,10 @@ impl Worker {
             self.obey();
             self.commit();
             notes.release(handled);
+            self.prune();
         }
         self.commit();
-        if let Some(problem) = self.health.problem() {
+        if let Some(Trouble { why: problem, .. }) = self.health.trouble() {
             tracing::error!(problem, "the last exchanges could not be written");
         }
     }
@@ -192,28 +255,37 @@ impl Worker {
 
     fn obey(&mut self) {
         let orders = std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner));
+        if !orders.is_empty() {
+            self.commit();
+        }
         for order in orders {
-            match order {
-                Order::Flush(id, done) => {
-                    let running = self.open.values().find(|tracked| tracked.exchange.row.id == id);
-                    if let Some(row) = running.map(|tracked| tracked.exchange.row.clone()) {
-                        let result = self.writer.save(&row);
-                        self.store("row", result);
-                    }
-                    let result = self.writer.flush(id);
-                    self.store("flush", result);
-                    self.commit();
-                    // Whoever asked may have gone.
-                    let _ = done.send(());
-                }
-                Order::Clear(done) => {
-                    self.commit();
-                    let result = self.writer.clear().map_err(|error| error.to_string());
-                    if result.is_ok() {
-                        self.live.announce(Change::Cleared);
-                    }
-                    let _ = done.send(result);
-                }
+            order(self);
+        }
+    }
+
+    fn flush(&mut self, id: Uuid) {
+        let running = self.open.values().find(|tracked| tracked.exchange.row.id == id);
+        if let Some(row) = running.map(|tracked| tracked.exchange.row.clone()) {
+            let result = self.writer.save(&row);
+            self.store("row", result);
+        }
+        let result = self.writer.flush(id);
+        self.store("flush", result);
+        self.commit();
+    }
+
+    /// Deletes a little of what the limits do not allow, now and then.
+    fn prune(&mut self) {
+        let limits = self.limits.now();
+        if limits.is_unlimited() || self.pruned.is_some_and(|last| last.elapsed() < PRUNE) {
+            return;
+        }
+        match self.writer.prune(&limits) {
+            Ok(0) => self.pruned = Some(Instant::now()),
+            Ok(_) => {}
+            Err(error) => {
+                self.pruned = Some(Instant::now());
+                self.store("retention", Err(error));
             }
         }
     }
@@ -308,10 +380,12 @@ impl Worker {
         let result = self.writer.commit();
         self.store("batch", result);
         self.health.report(self.trouble.take());
+        self.health.given_up.store(self.writer.given_up(), Ordering::Relaxed);
     }
 
     fn tidy(&mut self) {
         self.commit();
+        self.prune();
         if !self.open.is_empty() {
             return;
         }

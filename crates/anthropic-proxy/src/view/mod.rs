@@ -2,22 +2,26 @@
 
 pub(crate) mod types;
 
+use crate::analysis::cost;
 use crate::reading::{AnswerReader, Reading, TimedEvent, header};
 use crate::recorded::{MAX_BODY, Recorded};
 use protocol::coding;
 use protocol::message::{Block, Message};
+use protocol::pricing::{self, Money, NoPrice};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use store::{Body, Exchange, Frame, Status};
 use types::{
-    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, ErrorInfo, MergedContent, Metrics, ProblemInfo,
-    RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart, SessionRef, StreamChunk, ToolCall,
+    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, Cost, ErrorInfo, MergedContent, Metrics,
+    ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart, SessionRef,
+    StreamChunk, ToolCall,
 };
 
 /// An exchange as a row of the list.
 pub(crate) fn row(exchange: &Exchange) -> RequestRow {
     let usage = &exchange.usage;
     let timing = &exchange.timing;
+    let (cost, cost_reason) = recorded_cost(exchange);
     RequestRow {
         id: exchange.id.to_string(),
         timestamp: iso(exchange.started_us),
@@ -68,12 +72,62 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
             cache_creation_1h_tokens: usage.cache_creation_1h.unwrap_or(0),
             thinking_tokens: usage.thinking.unwrap_or(0),
             total_input_tokens: usage.total_input.unwrap_or(0),
+            cost,
+            cost_reason,
         },
         error: exchange.error.as_ref().map(|failure| ErrorInfo {
             message: failure.message.clone(),
             kind: failure.kind.clone(),
             stack: None,
         }),
+    }
+}
+
+/// The total that was recorded, or why there is none.
+fn recorded_cost(exchange: &Exchange) -> (Option<Cost>, Option<String>) {
+    match exchange.cost_pico {
+        Some(pico) => (Some(total_cost(Money::from_pico(pico.into()), cost::partial(exchange))), None),
+        None if exchange.outcome.is_none() => (None, None),
+        None => (None, cost::missing(exchange).as_ref().map(NoPrice::to_string)),
+    }
+}
+
+/// The cost with its parts, from the answer itself.
+fn answered_cost(exchange: &Exchange, message: &Message) -> (Option<Cost>, Option<String>) {
+    match cost::of(exchange, &message.usage) {
+        Ok(cost) => (Some(whole_cost(&cost)), None),
+        Err(reason) => (None, Some(reason.to_string())),
+    }
+}
+
+fn whole_cost(cost: &pricing::Cost) -> Cost {
+    Cost {
+        input: Some(cost.input.to_string()),
+        output: Some(cost.output.to_string()),
+        cache_write_5m: Some(cost.cache_write_5m.to_string()),
+        cache_write_1h: Some(cost.cache_write_1h.to_string()),
+        cache_read: Some(cost.cache_read.to_string()),
+        server_tools: Some(cost.server_tools.to_string()),
+        price_date: Some(cost.price_date.to_string()),
+        price_source: Some(cost.price_source.clone()),
+        ..total_cost(cost.total, cost.partial)
+    }
+}
+
+fn total_cost(total: Money, partial: bool) -> Cost {
+    Cost {
+        total: total.to_string(),
+        input: None,
+        output: None,
+        cache_write_5m: None,
+        cache_write_1h: None,
+        cache_read: None,
+        server_tools: None,
+        currency: "USD",
+        price_date: None,
+        price_source: None,
+        estimate: true,
+        partial,
     }
 }
 
@@ -97,8 +151,12 @@ pub(crate) fn detail(recorded: Recorded, extent: Extent) -> RequestDetail {
         None => (Vec::new(), Reading::default()),
     };
     let total = events.len();
+    let mut row = row(&exchange);
+    if let Some(message) = reading.message.as_ref().filter(|_| exchange.outcome.is_some()) {
+        (row.metrics.cost, row.metrics.cost_reason) = answered_cost(&exchange, message);
+    }
     RequestDetail {
-        row: row(&exchange),
+        row,
         http_version: exchange.http_version.clone(),
         upstream: exchange.upstream.clone(),
         client: exchange.client.clone(),

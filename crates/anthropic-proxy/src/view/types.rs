@@ -106,6 +106,42 @@ pub(crate) struct Metrics {
     pub(crate) thinking_tokens: u64,
     /// Fresh, written and read input together.
     pub(crate) total_input_tokens: u64,
+    /// What it costs by list price; null while it runs and where there is no price.
+    pub(crate) cost: Option<Cost>,
+    /// Why it has no price. The list leaves it out where only the answer's body tells.
+    pub(crate) cost_reason: Option<String>,
+}
+
+/// A list-price estimate. Amounts are exact decimals as strings. A row of the list has no parts, date and source.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cost {
+    pub(crate) total: String,
+    /// Input that was neither read from the cache nor written to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<String>,
+    #[serde(rename = "cacheWrite5m", skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_write_5m: Option<String>,
+    #[serde(rename = "cacheWrite1h", skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_write_1h: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_read: Option<String>,
+    /// Searches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_tools: Option<String>,
+    /// `USD`.
+    pub(crate) currency: &'static str,
+    /// The day on which the prices were looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) price_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) price_source: Option<String>,
+    /// Always true: a subscription is billed otherwise.
+    pub(crate) estimate: bool,
+    /// The answer broke off, or was not recorded whole: this is what it had used by then.
+    pub(crate) partial: bool,
 }
 
 /// Why it failed.
@@ -120,12 +156,15 @@ pub(crate) struct ErrorInfo {
 
 /// A page of exchanges, newest first.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct RequestPage<T> {
     pub(crate) data: Vec<T>,
-    /// How many match.
+    /// How many match, whatever the page.
     pub(crate) total: u64,
     pub(crate) page: u64,
     pub(crate) limit: u64,
+    /// What `cursor` takes to answer the next page, whatever is recorded meanwhile; null at the end.
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// One exchange with everything that was recorded of it.
@@ -286,11 +325,18 @@ pub(crate) struct StatsAnswer {
     pub(crate) total_output_tokens: u64,
     pub(crate) active_requests: u64,
     pub(crate) avg_duration_ms: Option<f64>,
+    /// Percentiles are by nearest rank: a value that occurred.
+    pub(crate) p50_duration_ms: Option<f64>,
     pub(crate) p95_duration_ms: Option<f64>,
+    /// To the first token of text, thinking or tool input.
+    pub(crate) p50_first_token_ms: Option<f64>,
+    pub(crate) p95_first_token_ms: Option<f64>,
     /// Bytes of payload, requests and answers.
     pub(crate) total_size: u64,
     pub(crate) cache_read_tokens: u64,
     pub(crate) cache_write_tokens: u64,
+    /// US dollars at list price, exact: `1.0425`. Requests without a price are not in it.
+    pub(crate) total_cost: String,
     pub(crate) capture: CaptureHealth,
 }
 
@@ -306,6 +352,8 @@ pub(crate) struct CaptureHealth {
     pub(crate) queue_bytes: u64,
     /// How many may wait.
     pub(crate) queue_limit: u64,
+    /// Since when nothing reaches the disk (ISO 8601); null while recording works.
+    pub(crate) off_since: Option<String>,
     /// Why the last write was refused, if it was: a full disk, say.
     pub(crate) problem: Option<String>,
 }
@@ -336,10 +384,63 @@ pub(crate) struct Done {
     pub(crate) success: bool,
 }
 
+/// The values that occur among the exchanges that match.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FacetsAnswer {
+    pub(crate) data: Vec<FacetInfo>,
+}
+
+/// The values of one key of the filter language.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FacetInfo {
+    /// As `GET /api/monitor/filter` lists it.
+    pub(crate) key: &'static str,
+    /// The most frequent first, 50 at the most.
+    pub(crate) values: Vec<FacetValue>,
+}
+
+/// A value and how many exchanges have it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FacetValue {
+    pub(crate) value: String,
+    pub(crate) count: u64,
+}
+
+/// The keys of the filter language.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FilterKeys {
+    pub(crate) data: Vec<FilterKey>,
+}
+
+/// A key of the filter language.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FilterKey {
+    /// As it is written, without the colon.
+    pub(crate) name: &'static str,
+    /// What it asks for.
+    pub(crate) about: &'static str,
+    /// A term with it.
+    pub(crate) example: &'static str,
+}
+
 /// What is wrong with a request to this API.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApiProblem {
     pub(crate) error: String,
+    /// Where, of a filter `q` that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<FilterPlace>,
+    /// What to write instead, of a filter `q` that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+/// A place in a filter, in UTF-16 code units as JavaScript counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct FilterPlace {
+    pub(crate) start: u64,
+    /// The first after it.
+    pub(crate) end: u64,
 }
 
 /// One message of the live stream.

@@ -71,6 +71,11 @@ impl Block {
         self.string_of("thinking", "thinking")
     }
 
+    /// Whether it is thinking, readable or not.
+    pub fn is_thinking(&self) -> bool {
+        matches!(self.kind.as_str(), "thinking" | "redacted_thinking")
+    }
+
     /// The signature of a `thinking` block.
     pub fn signature(&self) -> Option<&str> {
         self.string_of("thinking", "signature")

@@ -1,7 +1,7 @@
 //! A disk that is full: what is refused is kept, told, and written when there is room.
 
 use super::*;
-use crate::{Location, Page, Store, query::Filter};
+use crate::{Filter, Location, Page, Store};
 
 /// A store whose disk can be filled: no more pages than it has.
 pub(super) struct Disk {
@@ -26,7 +26,7 @@ impl Disk {
     }
 
     fn total(&self) -> u64 {
-        self.store.list(&Filter::default(), &Page { number: 1, size: 1 }).unwrap().total
+        self.store.list(&Filter::default(), &Page::numbered(1, 1)).unwrap().total
     }
 }
 
