@@ -22,7 +22,7 @@ const CHUNK: usize = 64 << 10;
 #[into_params(parameter_in = Query)]
 pub(super) struct ExportQuery {
     // Not flattened: serde would then hand every number over as text.
-    /// The filter language: `status:error ttft:>2s -is:pinned`; `/api/monitor/filter` lists its keys. What else is given must hold too.
+    /// The filter language: `status:error ttft:>2s`; `/api/monitor/filter` lists its keys.
     q: Option<String>,
     /// `success`, `error` or `pending`.
     status: Option<String>,
