@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
+    /// Only what matches: `status:error model:opus since:24h`
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
     /// json, jsonl, csv, har, markdown, html, curl or bundle; unless told, what the file's name ends with, else json
     #[arg(long, short, value_parser = Kind::from_name)]
     format: Option<Kind>,
@@ -47,7 +50,9 @@ impl Export {
             "a record in memory cannot be exported from outside\nhint: ask its proxy at /api/monitor/export",
         )?;
         let store = Store::open_read_only(folder)?;
-        let filter = Filter::default();
+        let words = self.filter.join(" ");
+        let filter = Filter::parse(&words, &jiff::Zoned::now())
+            .map_err(|error| anyhow::anyhow!("{}\nhint: {}", error.message, error.hint))?;
         let which = match self.id {
             Some(id) => {
                 let exchange = store.get(id)?.with_context(|| {
@@ -62,7 +67,7 @@ impl Export {
             total: if self.id.is_some() { 1 } else { stats.total },
             stats: serde_json::to_value(monitor::stats_of_record(&stats))?,
             made_us: jiff::Timestamp::now().as_microsecond(),
-            filters: serde_json::json!({}),
+            filters: serde_json::json!({ "q": words }),
             ..Opening::default()
         };
         match &self.output {

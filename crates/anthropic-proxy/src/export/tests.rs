@@ -82,7 +82,7 @@ fn no_exchange_at_all_is_a_whole_file_too() {
         let text = written(kind, &[]);
         match kind {
             Kind::Json | Kind::Har => {
-                assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{name}: {text}")
+                assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{name}: {text}");
             }
             Kind::Jsonl => assert_eq!(text, ""),
             Kind::Html => assert!(text.trim_end().ends_with("</html>"), "{text}"),

@@ -120,6 +120,34 @@ fn a_bundle_restores_everything_and_a_second_import_adds_nothing() {
 }
 
 #[test]
+fn a_body_too_large_to_hold_goes_into_the_bundle_whole_and_is_named_elsewhere() {
+    let mut from = Place::new();
+    let large = b"0123456789abcdef".repeat((65 << 20) / 16);
+    add(&mut from, 1, &large, &[b"data: 1\n\n"]);
+    let mut to = Place::new();
+    to.import(&from.export(&bundle())).unwrap();
+    let mut hasher = blake3::Hasher::new();
+    let id = to.all()[0].exchange.id;
+    to.store
+        .read_body(id, Side::Request, &mut |bytes| {
+            hasher.update(bytes);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(hasher.finalize(), blake3::hash(&large));
+    for kind in [Kind::Markdown, Kind::Html, Kind::Har, Kind::Curl] {
+        let text = String::from_utf8(from.export(&Options { kind, ..Options::default() })).unwrap();
+        assert!(text.contains(&format!("{} bytes, too large", large.len())), "{kind:?}: {text}");
+    }
+}
+
+#[test]
+fn a_bundle_of_nothing_is_a_bundle() {
+    let file = Place::new().export(&bundle());
+    assert_eq!(Place::new().import(&file).unwrap(), Imported::default());
+}
+
+#[test]
 fn damage_anywhere_is_noticed_and_changes_nothing() {
     let mut from = Place::new();
     add(&mut from, 1, format!("{{\"a\":\"{}\"}}", "ab".repeat(200)).as_bytes(), &[b"data: 1\n\n"]);

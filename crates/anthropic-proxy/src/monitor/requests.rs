@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
+/// Places that a list shows of each exchange where a text stands.
+const EXCERPTS: usize = 3;
+
 /// Rows of one page at the most.
 const MAX_LIMIT: u64 = 1000;
 
@@ -85,7 +88,13 @@ pub(super) async fn list(
                 .collect::<Result<Vec<_>, Failure>>()?;
             return Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response());
         }
-        let data = listing.rows.iter().map(view::row).collect::<Vec<_>>();
+        let mut data = listing.rows.iter().map(view::row).collect::<Vec<_>>();
+        let ids: Vec<Uuid> = listing.rows.iter().map(|row| row.id).collect();
+        for text in filter.texts() {
+            for (row, excerpts) in data.iter_mut().zip(monitor.store.excerpts(&ids, text, EXCERPTS)?) {
+                row.excerpts.extend(excerpts.iter().map(view::excerpt).take(EXCERPTS - row.excerpts.len()));
+            }
+        }
         Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response())
     })
     .await

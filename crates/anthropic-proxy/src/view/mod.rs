@@ -80,6 +80,8 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
             kind: failure.kind.clone(),
             stack: None,
         }),
+        pinned: exchange.pinned,
+        excerpts: Vec::new(),
     }
 }
 

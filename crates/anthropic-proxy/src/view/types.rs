@@ -50,6 +50,11 @@ pub(crate) struct RequestRow {
     pub(crate) request_class: Option<ClassRef>,
     pub(crate) metrics: Metrics,
     pub(crate) error: Option<ErrorInfo>,
+    /// Kept whatever the retention says.
+    pub(crate) pinned: bool,
+    /// Where a text stands that the list was asked for; only in lists, at most three places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) excerpts: Vec<ExcerptPart>,
 }
 
 /// Which session it belongs to, and how that is known: `header`, `metadata` or `inferred`.

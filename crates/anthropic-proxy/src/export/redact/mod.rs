@@ -66,9 +66,14 @@ impl Redactor {
     /// Everything of an exchange: URL, headers, bodies (decoded, so their lengths change), messages.
     pub(crate) fn exchange(&self, recorded: &mut Recorded) {
         let exchange = &recorded.exchange;
+        let readable = |decoded: &Decoded| !decoded.bytes.is_empty();
         let request = recorded.request.take().map(|body| decode(&body, &exchange.request_headers, &[]));
+        let request = request.filter(readable);
         let response =
             recorded.response.take().map(|body| decode(&body, &exchange.response_headers, &recorded.frames));
+        // What cannot be looked into is left out; its length stays.
+        let response = response.filter(readable);
+        recorded.frames.clear();
         let ids = request.as_ref().map(|decoded| self.ids(&decoded.bytes)).unwrap_or_default();
 
         let exchange = &mut recorded.exchange;

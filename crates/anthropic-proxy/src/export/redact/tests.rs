@@ -138,6 +138,16 @@ fn coded_bodies_and_headers_are_looked_into() {
     );
 }
 
+#[test]
+fn a_body_that_cannot_be_looked_into_is_left_out() {
+    let mut recorded = Recorded::default();
+    recorded.exchange.request_headers = vec![("Content-Encoding".into(), "rot13".into())];
+    recorded.exchange.request_bytes = 15;
+    recorded.request = Some(Body { bytes: b"obo@rknzcyr.pbz".to_vec(), complete: true });
+    redactor(&[]).exchange(&mut recorded);
+    assert_eq!((recorded.request, recorded.exchange.request_bytes), (None, 15));
+}
+
 proptest! {
     #[test]
     fn json_stays_json_and_a_second_time_changes_nothing(
