@@ -27,6 +27,7 @@ export function fakeRow(fields: Partial<RequestRow> = {}, metrics: Partial<Metri
     agent: null,
     requestClass: null,
     error: null,
+    pinned: false,
     ...fields,
     metrics: {
       duration: 812,
@@ -45,6 +46,8 @@ export function fakeRow(fields: Partial<RequestRow> = {}, metrics: Partial<Metri
       cacheCreation1hTokens: 0,
       thinkingTokens: 0,
       totalInputTokens: 10,
+      cost: null,
+      costReason: null,
       ...metrics,
     },
   };

@@ -2,6 +2,8 @@
 
 export type Page = 'requests';
 export interface Filters {
+  /** The filter language. */
+  q: string;
   status: string;
   model: string;
   timeRange: string;
@@ -15,7 +17,7 @@ export interface Place {
 }
 
 const BASE = '/monitor';
-export const NO_FILTERS: Filters = { status: '', model: '', timeRange: '' };
+export const NO_FILTERS: Filters = { q: '', status: '', model: '', timeRange: '' };
 
 /** The place an address names. What it does not know it leaves out. */
 export function parsePlace(path: string, search: string): Place {
@@ -27,6 +29,7 @@ export function parsePlace(path: string, search: string): Place {
     id: parts[0] === 'requests' ? safeDecode(parts[1] ?? '') : '',
     tab: query.get('tab') ?? '',
     filters: {
+      q: query.get('q') ?? '',
       status: one('status', ['success', 'error', 'pending']),
       model: query.get('model') ?? '',
       timeRange: one('timeRange', ['1h', '24h', '7d']),

@@ -1,5 +1,5 @@
 // The list of requests: what is shown, what waits, and the figures above it. Live rows are taken in once a frame.
-import { api, unwrap } from '../lib/api/client';
+import { api, ApiError, unwrap } from '../lib/api/client';
 import { live, type Reset } from '../lib/live.svelte';
 import { NO_FILTERS, type Filters } from '../lib/router.svelte';
 import type { RequestRow, Stats } from '../lib/types';
@@ -10,6 +10,8 @@ const STATS_EVERY_MS = 2000;
 class RequestList {
   state: 'loading' | 'ready' | 'error' = $state('loading');
   problem = $state('');
+  /** What is wrong with the filter that was typed; null: nothing. */
+  filterProblem: ApiError | null = $state.raw(null);
   /** Rows shown, whatever part of them is held. */
   total = $state(0);
   waiting = $state(0);
@@ -64,11 +66,13 @@ class RequestList {
       this.#window.reset(page.data, page.total);
       this.state = 'ready';
       this.problem = '';
+      this.filterProblem = null;
       this.#loading = false;
       this.#takeIn();
     } catch (problem) {
       if (load !== this.#load) return;
       this.problem = problem instanceof Error ? problem.message : String(problem);
+      this.filterProblem = problem instanceof ApiError && problem.hint ? problem : null;
       this.state = 'error';
       this.#loading = false;
     }
@@ -157,7 +161,10 @@ class RequestList {
       if (shown && !this.#matches(row)) this.#refetchSoon();
       return;
     }
-    if (this.#matches(row) && this.#isNew(row)) this.#window.add(row);
+    if (!this.#matches(row) || !this.#isNew(row)) return;
+    // Only the server can tell whether the filter language means it.
+    if (this.#filters.q) this.#refetchSoon();
+    else this.#window.add(row);
   }
 
   /** Rows of blocks that are not held also change; they are not new. */
@@ -231,8 +238,9 @@ class RequestList {
   }
 
   #query() {
-    const { status, model, timeRange } = this.#filters;
+    const { q, status, model, timeRange } = this.#filters;
     return {
+      ...(q && { q }),
       ...(status && { status }),
       ...(model && { model }),
       ...(timeRange && { timeRange }),

@@ -13,6 +13,9 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** What to do instead, and the part of a filter that is wrong (UTF-16 units), if the server says so. */
+    readonly hint = '',
+    readonly at: { start: number; end: number } | null = null,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -36,6 +39,8 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   }
   if (settled.data !== undefined) return settled.data;
   const { status, statusText } = settled.response;
-  const said = (settled.error as { error?: unknown } | undefined)?.error;
-  throw new ApiError(status, typeof said === 'string' ? said : `${status} ${statusText}`.trim());
+  const said = settled.error as
+    { error?: unknown; hint?: string; at?: { start: number; end: number } } | undefined;
+  const message = typeof said?.error === 'string' ? said.error : `${status} ${statusText}`.trim();
+  throw new ApiError(status, message, said?.hint ?? '', said?.at ?? null);
 }
