@@ -88,14 +88,19 @@ impl Searcher<'_> {
     }
 
     fn has(&self, place: i64, phrase: &Phrase) -> Result<bool, Error> {
-        if self.text_of(place)?.is_some_and(|text| phrase.is_in(&text)) {
-            return Ok(true);
-        }
-        Ok(self.answer_of(place)?.is_some_and(|text| phrase.is_in(&text)))
+        Ok(self.text_of(place)?.is_some_and(|text| phrase.is_in(&text)))
     }
 
+    /// The text by which a piece was indexed.
     fn text_of(&self, place: i64) -> Result<Option<String>, Error> {
-        self.shelf.with(self.connection, place, |bytes, kind| Ok(words::of_piece(kind, bytes)))
+        let own = self.shelf.with(self.connection, place, |bytes, kind| {
+            let is_json = matches!(kind, Kind::Text | Kind::Glue);
+            Ok((words::of_piece(kind, bytes), is_json))
+        })?;
+        match own {
+            (text, true) => Ok(text),
+            (text, false) => Ok(self.answer_of(place)?.or(text)),
+        }
     }
 
     /// What the answer says whose body that place is.
@@ -173,11 +178,7 @@ impl Searcher<'_> {
                     continue;
                 }
                 if found.pieces.contains(&place) {
-                    let text = self.text_of(place)?.filter(|text| phrase.is_in(text));
-                    let text = match text {
-                        Some(text) => Some(text),
-                        None => self.answer_of(place)?,
-                    };
+                    let text = self.text_of(place)?;
                     excerpts.extend(text.and_then(|text| excerpt(side, &text, phrase)));
                 }
                 self.shelf.with(self.connection, place, |bytes, kind| {

@@ -24,6 +24,8 @@ struct Shared<T> {
     used: AtomicUsize,
     waiting: AtomicBool,
     closed: AtomicBool,
+    /// Somebody woke the recorder, maybe before it began to wait.
+    woken: AtomicBool,
 }
 
 impl<T> Shared<T> {
@@ -54,6 +56,7 @@ pub(crate) fn bounded<T: Weight>(limit: usize) -> (Sender<T>, Receiver<T>) {
         used: AtomicUsize::new(0),
         waiting: AtomicBool::new(false),
         closed: AtomicBool::new(false),
+        woken: AtomicBool::new(false),
     });
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
@@ -105,6 +108,7 @@ impl<T: Weight> Sender<T> {
     /// Wakes the recorder although nothing was queued.
     pub(crate) fn wake(&self) {
         let _items = self.0.items();
+        self.0.woken.store(true, Ordering::Release);
         self.0.waiting.store(false, Ordering::Release);
         self.0.filled.notify_one();
     }
@@ -122,11 +126,13 @@ impl<T: Weight> Receiver<T> {
     /// The items still count against the bound until [`Receiver::release`]: they are still in memory.
     pub(crate) fn take(&self, batch: &mut Vec<T>, patience: Duration) {
         let mut items = self.0.items();
-        if items.is_empty() && !self.0.closed.load(Ordering::Acquire) {
+        let is_woken = self.0.woken.swap(false, Ordering::AcqRel);
+        if items.is_empty() && !is_woken && !self.0.closed.load(Ordering::Acquire) {
             self.0.waiting.store(true, Ordering::Release);
             let waited = self.0.filled.wait_timeout(items, patience);
             items = waited.unwrap_or_else(PoisonError::into_inner).0;
             self.0.waiting.store(false, Ordering::Release);
+            self.0.woken.store(false, Ordering::Release);
         }
         std::mem::swap(&mut *items, batch);
     }
@@ -168,6 +174,15 @@ mod tests {
         assert_eq!(sender.used(), 81, "taken is not yet released");
         receiver.release(81);
         assert!(sender.offer(vec![0; 70]));
+    }
+
+    #[test]
+    fn who_is_woken_before_it_waits_does_not_wait() {
+        let (sender, receiver) = bounded::<Vec<u8>>(80);
+        sender.wake();
+        let begun = std::time::Instant::now();
+        receiver.take(&mut Vec::new(), Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

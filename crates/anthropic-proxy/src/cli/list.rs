@@ -1,6 +1,6 @@
 //! `list`, `search`, `tail`: exchanges as lines.
 
-use super::source::{Source, filter, print};
+use super::source::{Source, filter, print, print_on};
 use super::table::{HEAD, Mark, Style, harmless, line};
 use crate::config::Flags;
 use crate::view;
@@ -174,19 +174,16 @@ impl Tail {
         loop {
             let news = watch.news(&store, &filter)?;
             let shown = news.iter().filter(|exchange| self.starts || exchange.outcome.is_some());
-            let mut failed = false;
-            print(|out| {
+            let somebody_reads = print_on(|out| {
                 for exchange in shown {
-                    let written = match self.json {
-                        true => rows(std::slice::from_ref(exchange), out),
-                        false => Ok(writeln!(out, "{}", line(exchange, style))?),
-                    };
-                    failed |= written.is_err();
-                    written?;
+                    match self.json {
+                        true => rows(std::slice::from_ref(exchange), out)?,
+                        false => writeln!(out, "{}", line(exchange, style))?,
+                    }
                 }
                 Ok(())
             })?;
-            if failed {
+            if !somebody_reads {
                 return Ok(ExitCode::SUCCESS);
             }
             std::thread::sleep(LOOK);

@@ -100,11 +100,19 @@ pub(super) fn filter(words: &[String]) -> anyhow::Result<Filter> {
 /// # Errors
 /// When it cannot be written otherwise.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    print_on(write).map(|_| ExitCode::SUCCESS)
+}
+
+/// As [`print`]. Returns whether somebody still reads.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<bool> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = write(&mut out).and_then(|()| Ok(out.flush()?));
     match written {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(true),
+        Err(error) if is_closed_pipe(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }

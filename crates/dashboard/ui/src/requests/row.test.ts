@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fakeRow } from '../lib/fake';
-import { callName, isSwapped, modelTitle, sessionHue, shortModel, waterfall } from './row';
+import { callName, foundText, isSwapped, modelTitle, sessionHue, shortModel, waterfall } from './row';
 
 test.each([
   ['claude-haiku-4-5-20251001', 'haiku-4-5'],
@@ -41,4 +41,13 @@ test.each([
   expect(wait).toBeGreaterThanOrEqual(0);
   expect(stream).toBeGreaterThanOrEqual(0);
   expect(wait + stream).toBeLessThanOrEqual(100.001);
+});
+
+test('what was looked for is seen in a narrow cell', () => {
+  const parts = [
+    { text: '…a long way before it stands the', marked: false },
+    { text: 'word', marked: true },
+    { text: ' and more', marked: false },
+  ];
+  expect(foundText(parts).map((part) => part.text)).toEqual(['…t stands the', 'word', ' and more']);
 });

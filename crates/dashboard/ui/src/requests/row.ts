@@ -23,6 +23,13 @@ export function modelTitle(row: RequestRow): string {
   return isSwapped(row) ? `${row.model} → ${row.servedModel}` : (row.model ?? '');
 }
 
+/** What was looked for with a little before it: the cell is narrow. */
+export function foundText(parts: { text: string; marked: boolean }[]): { text: string; marked: boolean }[] {
+  return parts.map((part, at) =>
+    at === 0 && !part.marked && part.text.length > 14 ? { ...part, text: `…${part.text.slice(-12)}` } : part,
+  );
+}
+
 /** A colour that stays with a session. */
 export function sessionHue(id: string): number {
   let hash = 0;

@@ -17,7 +17,7 @@ const shell = {
   'action.analyzeLong': 'A report over everything that matches the filters, in a new tab',
   'action.export': 'Export',
   'action.exportLong': 'Save everything that matches the filters as a JSON file',
-  'action.bundle': 'Export compressed',
+  'action.bundle': 'Compressed',
   'action.bundleLong':
     'Save everything that matches as a bundle, which `anthropic-proxy import` restores byte for byte',
   'action.clear': 'Clear all',

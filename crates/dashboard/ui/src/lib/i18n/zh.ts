@@ -19,7 +19,7 @@ export const zh: Messages = {
   'action.analyzeLong': '在新标签页中打开符合筛选条件的全部记录的报告',
   'action.export': '导出',
   'action.exportLong': '将符合筛选条件的全部记录保存为 JSON 文件',
-  'action.bundle': '压缩导出',
+  'action.bundle': '压缩包',
   'action.bundleLong': '将符合条件的全部记录保存为归档包,可用 `anthropic-proxy import` 逐字节还原',
   'action.clear': '全部清除',
   'page.all': '页面',
