@@ -2,8 +2,10 @@
 
 use crate::config::{Config, Flags};
 use crate::import;
+use crate::reading::streamed_text;
 use anyhow::Context as _;
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,12 +31,28 @@ impl Import {
             "nothing can be imported into a record in memory\nhint: name a folder with --data-dir",
         )?;
         let (store, mut writer) = Store::open(&config.data)?;
+        store.read_answers_with(streamed_text);
         for path in &self.files {
             let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-            let imported = import::import(&mut file, &store, &mut writer, &mut |_, _| {})
+            let bar = bytes_bar();
+            let mut progress = |done, total| {
+                bar.set_length(total);
+                bar.set_position(done);
+            };
+            let imported = import::import(&mut file, &store, &mut writer, &mut progress)
                 .with_context(|| format!("cannot import {}", path.display()))?;
+            bar.finish_and_clear();
             println!("{}: {imported}", path.display());
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn bytes_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
 }

@@ -62,7 +62,7 @@ pub(super) fn harmless(text: &str) -> String {
 }
 
 /// The names of the columns of [`line`].
-pub(super) const HEAD: &str = "time                 id            model                     class         tokens in  out   cached      cost     first      time";
+pub(super) const HEAD: &str = "time                 id                model                     class         tokens in  out   cached      cost     first      time";
 
 /// An exchange as a line.
 pub(super) fn line(exchange: &Exchange, style: Style) -> String {
@@ -88,7 +88,7 @@ pub(super) fn line(exchange: &Exchange, style: Style) -> String {
         "{} {} {}  {:<24}  {:<12} {:>10} {:>5} {:>7} {:>9} {:>9} {:>9}{}{why}",
         style.mark(Mark::Dim, &local(exchange.started_us)),
         style.mark(mark, sign),
-        &exchange.id.simple().to_string()[..12],
+        &exchange.id.simple().to_string()[..16],
         cut(&harmless(model), 24),
         cut(&harmless(kind), 12),
         count(usage.total_input.or(usage.input)),

@@ -31,6 +31,7 @@ impl Changed {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn refused(why: String) -> Failure {
     Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the record could not be changed: {why}"))
 }
