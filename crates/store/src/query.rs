@@ -78,11 +78,11 @@ pub type Facets = Vec<(&'static str, Vec<Facet>)>;
 pub struct Stats {
     /// How many match.
     pub total: u64,
-    /// Of these, with [`Status::Success`].
+    /// Of these, with [`crate::Status::Success`].
     pub success: u64,
-    /// Of these, with [`Status::Error`].
+    /// Of these, with [`crate::Status::Error`].
     pub error: u64,
-    /// Of these, with [`Status::Pending`].
+    /// Of these, with [`crate::Status::Pending`].
     pub pending: u64,
     /// Mean duration of those that have ended, microseconds.
     pub avg_duration_us: Option<f64>,

@@ -103,10 +103,10 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) ->
     print_on(write).map(|_| ExitCode::SUCCESS)
 }
 
-/// As [`print`]. Returns whether somebody still reads.
+/// As [`print()`]. Returns whether somebody still reads.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<bool> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = write(&mut out).and_then(|()| Ok(out.flush()?));

@@ -61,7 +61,7 @@ pub(super) fn harmless(text: &str) -> String {
     shown
 }
 
-/// The names of the columns of [`line`].
+/// The names of the columns of [`line()`].
 pub(super) const HEAD: &str = "time                 id                model                     class         tokens in  out   cached      cost     first      time";
 
 /// An exchange as a line.

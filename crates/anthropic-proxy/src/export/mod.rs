@@ -121,9 +121,9 @@ pub(crate) struct Opening {
     pub(crate) total: u64,
     /// When the file was made, microseconds since the Unix epoch.
     pub(crate) made_us: i64,
-    /// Whether personal things were taken out. Set by [`write`].
+    /// Whether personal things were taken out. Set by [`write()`].
     pub(crate) redacted: bool,
-    /// Whether bodies were left out. Set by [`write`].
+    /// Whether bodies were left out. Set by [`write()`].
     pub(crate) without_bodies: bool,
 }
 
