@@ -1,18 +1,11 @@
 // Claude Code itself, unmodified, through the proxy: tools, a sub-agent, --continue, retries, cuts.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { PATIENCE, cleanEnvironment, proxyBinary, startStack } from "../lib/stack.mjs";
-
-const require = createRequire(import.meta.url);
-const claude = join(
-  dirname(require.resolve(`@anthropic-ai/claude-code-${process.platform}-${process.arch}/package.json`)),
-  "claude",
-);
+import { claude, print, runClaude } from "../lib/claude.mjs";
+import { proxyBinary, startStack } from "../lib/stack.mjs";
 
 let stack;
 let work;
@@ -25,41 +18,8 @@ before(async () => {
 beforeEach(() => stack.reset());
 after(() => stack?.stop());
 
-/** Runs Claude Code with a home of its own; resolves with exit code, output and its parsed JSON. */
-function run(args, { through = [claude], url = stack.url, more = {} } = {}) {
-  const env = cleanEnvironment({
-    HOME: join(stack.folder, "home"),
-    CLAUDE_CONFIG_DIR: join(stack.folder, "home", ".claude"),
-    ANTHROPIC_API_KEY: "sk-ant-api03-this-key-opens-nothing-at-all-0000000000",
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    DISABLE_AUTOUPDATER: "1",
-    IS_SANDBOX: "1",
-    ...(url ? { ANTHROPIC_BASE_URL: url, CLAUDE_CODE_GATEWAY_HINT_HEADERS: "1" } : {}),
-    ...more,
-  });
-  return new Promise((done, failed) => {
-    const [program, ...first] = through;
-    const child = spawn(program, [...first, ...args], { cwd: work, env, stdio: ["ignore", "pipe", "pipe"] });
-    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
-    let out = "";
-    let err = "";
-    child.stdout.on("data", (bytes) => (out += bytes));
-    child.stderr.on("data", (bytes) => (err += bytes));
-    child.on("error", failed);
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      let json = null;
-      try {
-        json = JSON.parse(out);
-      } catch {
-        // Not every run ends with JSON; the test says what it expects.
-      }
-      done({ code, signal, out, err, json });
-    });
-  });
-}
+const run = (args, options) => runClaude(stack, args, options);
 
-const print = (prompt, ...args) => ["-p", prompt, "--output-format", "json", "--dangerously-skip-permissions", ...args];
 
 test("a session with a tool, then --continue", async () => {
   const first = await run(print('go [sim:tool Bash {"command":"echo made-by-claude > proof.txt","description":"write"}] [sim:text=all done]'));

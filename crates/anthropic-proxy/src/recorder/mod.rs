@@ -244,6 +244,10 @@ impl Worker {
             self.prune();
         }
         self.commit();
+        // Brings the log into the database, so that the folder is as small as it can be.
+        let result = self.writer.idle();
+        self.store("checkpoint", result);
+        self.health.report(self.trouble.take());
         if let Some(Trouble { why: problem, .. }) = self.health.trouble() {
             tracing::error!(problem, "the last exchanges could not be written");
         }
