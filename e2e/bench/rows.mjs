@@ -9,7 +9,8 @@ import { startStack, until } from "../lib/stack.mjs";
 
 const total = Number(process.argv[2] ?? 100_000);
 const WORDS = "the quick fox reads a file and runs tests until every build is green while cache misses cost money".split(" ");
-const stack = await startStack({ flags: ["--log-level", "WARN"] });
+// They come faster than the recorder takes them on two cores: a long queue, so that all are there in the end.
+const stack = await startStack({ flags: ["--log-level", "WARN", "--capture-queue-mb", "2000"] });
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 let random = 1;
 const pick = (below) => (random = (random * 48271) % 2147483647) % below;
