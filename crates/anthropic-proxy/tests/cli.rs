@@ -83,7 +83,7 @@ fn what_was_recorded_is_read_beside_the_proxy() {
     assert_eq!(rest.lines().count(), 2, "{rest}");
 
     let id = rows[1]["id"].as_str().unwrap();
-    let shown = said(folder, &["show", &id[..23]]);
+    let shown = said(folder, &["show", &id[..35]]);
     assert!(shown.contains("what is the answer to everything") && shown.contains("forty two"), "{shown}");
     let whole: Value = serde_json::from_str(&said(folder, &["show", id, "--json"])).unwrap();
     assert_eq!(whole["id"], id);
