@@ -204,6 +204,8 @@ impl Talk {
             first_byte_us: Some(690_000 + self.words.number(9_000)),
             first_token_us: Some(700_000 + self.words.number(9_000)),
             end_us: Some(at_us),
+            longest_gap_us: Some(30_000 + self.words.number(60_000)),
+            longest_gap_at_us: Some(self.words.number(9_000_000)),
         };
         exchange.request_bytes = request.len() as u64;
         exchange.response_bytes = answer.len() as u64;

@@ -75,7 +75,27 @@ pub struct Exchange {
     /// The agent that asked.
     pub agent: Option<Agent>,
     /// The kind of call.
-    pub request_class: Option<Class>,
+    pub request_class: Option<Known>,
+    /// The program that sent it.
+    pub program: Option<Program>,
+    /// One for all calls that follow from one prompt of a person, as the client states it.
+    pub prompt_id: Option<String>,
+    /// The folder that the client works in.
+    pub project: Option<Known>,
+    /// The beginning of the first text that a user wrote in the conversation, without what the client put between.
+    pub opening: Option<String>,
+    /// The beginning of what is newly asked in words; `None` if only results of tools came in.
+    pub asked: Option<String>,
+    /// The tools that ran before this call, as the client states them.
+    pub tool_times: Vec<ToolTime>,
+    /// Why a compaction runs, as the client states it: `auto`, `manual`, `reactive`.
+    pub compaction: Option<String>,
+    /// That the context before this call was compacted, and why.
+    pub context_compacted: Option<String>,
+    /// The call of the same thread before it.
+    pub previous: Option<Link>,
+    /// The failed call that this one tries again.
+    pub retry_of: Option<Uuid>,
     /// Tokens.
     pub usage: Usage,
     /// Names of the tools that the answer calls, each once.
@@ -84,6 +104,10 @@ pub struct Exchange {
     pub has_thinking: bool,
     /// The list-price estimate in picodollars (10⁻¹² USD); `None` where there is no price.
     pub cost_pico: Option<i64>,
+    /// What the reads from the cache saved less what its writes cost beyond plain input, picodollars; `None` where there is no price.
+    pub cache_saving_pico: Option<i64>,
+    /// Whether the cache answered as it could have.
+    pub cache: Option<CacheVerdict>,
     /// Kept whatever the retention says. Set by [`crate::Writer::pin`] only; a save does not change it.
     #[serde(skip)]
     pub pinned: bool,
@@ -116,6 +140,10 @@ pub struct Timing {
     pub first_token_us: Option<u64>,
     /// It was over.
     pub end_us: Option<u64>,
+    /// The longest silence between two reads of the answer, its length.
+    pub longest_gap_us: Option<u64>,
+    /// When that silence began.
+    pub longest_gap_at_us: Option<u64>,
 }
 
 /// Whether everything that went through was recorded.
@@ -157,13 +185,60 @@ pub struct Agent {
     pub kind: Option<String>,
 }
 
-/// The kind of a call.
+/// Something that is known: the kind of a call (`main`, `subagent`, `title`, …), the folder of its project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Class {
-    /// `main`, `subagent`, `title`, …
+pub struct Known {
+    /// What.
     pub value: String,
     /// How that is known.
     pub source: Source,
+}
+
+/// A program, as its user agent names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Program {
+    /// Such as `claude-cli`.
+    pub name: String,
+    /// Such as `2.1.330`.
+    pub version: Option<String>,
+    /// How Claude Code was started: `cli`, `sdk-cli`, …
+    pub entrypoint: Option<String>,
+}
+
+/// How long a tool ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolTime {
+    /// Its name.
+    pub name: String,
+    /// Milliseconds.
+    pub ms: u64,
+}
+
+/// Another exchange that this one follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The other.
+    pub id: Uuid,
+    /// How that is known.
+    pub source: Source,
+}
+
+/// What was read from the prompt cache against what could have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheVerdict {
+    /// Why it was read, or was not.
+    pub cause: CacheCause,
+    /// Who says so.
+    pub source: VerdictSource,
+    /// Tokens that could have been read as far as the call before tells; `None` if nothing tells.
+    pub expected_read: Option<u64>,
+    /// Tokens that were.
+    pub actual_read: u64,
+    /// Tokens that were paid for as input or written again.
+    pub lost_tokens: u64,
+    /// What they cost beyond reading them, picodollars; `None` where there is no price.
+    pub lost_pico: Option<i64>,
 }
 
 /// Tokens as the answer reported them; `None` is not reported.
@@ -258,5 +333,47 @@ named! {
         Metadata = "metadata",
         /// It is a guess.
         Inferred = "inferred",
+    }
+}
+
+named! {
+    /// Why the prompt cache was read, or was not. The server's names where it has them.
+    CacheCause {
+        /// All that could be read was.
+        Hit = "hit",
+        /// There was no call before.
+        FirstCall = "first_call",
+        /// Another model was asked.
+        ModelChanged = "model_changed",
+        /// Another effort, or another speed.
+        EffortChanged = "effort_changed",
+        /// The definitions of tools differ.
+        ToolsChanged = "tools_changed",
+        /// The system prompt differs.
+        SystemChanged = "system_changed",
+        /// An earlier message differs.
+        MessagesChanged = "messages_changed",
+        /// It had lived for its time.
+        TtlExpired = "ttl_expired",
+        /// Too many blocks came since the last mark.
+        LookbackExceeded = "lookback_exceeded",
+        /// The call that would have written it had not begun to answer.
+        ConcurrentWrite = "concurrent_write",
+        /// So short a prompt is not cached.
+        BelowMinimum = "below_minimum",
+        /// The server does not know the call before.
+        PreviousMessageNotFound = "previous_message_not_found",
+        /// The bytes do not tell.
+        Unknown = "unknown",
+    }
+}
+
+named! {
+    /// Who says why the cache was missed.
+    VerdictSource {
+        /// The server, in its answer.
+        Server = "server",
+        /// The bytes of the two requests, and their times.
+        Bytes = "bytes",
     }
 }

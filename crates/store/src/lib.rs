@@ -54,7 +54,8 @@ mod writer;
 pub use cut::{Cut, cut};
 pub use error::{Error, OpenError};
 pub use exchange::{
-    Agent, Capture, Class, Exchange, Failure, Headers, Outcome, Session, Source, Status, Timing, Usage,
+    Agent, CacheCause, CacheVerdict, Capture, Exchange, Failure, Headers, Known, Link, Outcome, Program,
+    Session, Source, Status, Timing, ToolTime, Usage, VerdictSource,
 };
 pub use filter::{Filter, FilterError, KEYS, Key};
 pub use location::Location;

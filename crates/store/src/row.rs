@@ -1,11 +1,12 @@
 //! An exchange as a row: what is filtered, sorted and summed. Everything else is its record.
 
 use crate::error::Error;
-use crate::exchange::{Exchange, Outcome, Status};
+use crate::exchange::{CacheCause, Exchange, Outcome, Status};
 use crate::record;
 use crate::shelf::Shelf;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// The most a summed column takes from what an upstream claims: sums over millions of rows then stay within 64 bits.
 const SUM_LIMIT: u64 = 1 << 40;
@@ -26,6 +27,10 @@ pub(crate) mod flag {
     pub(crate) const PINNED: i64 = 8;
     pub(crate) const TOOLS: i64 = 16;
     pub(crate) const ERROR: i64 = 32;
+    /// It tries a failed call again.
+    pub(crate) const RETRY: i64 = 64;
+    /// It compacts the context, or comes first after that.
+    pub(crate) const COMPACTION: i64 = 128;
 }
 
 pub(crate) fn status_number(status: Status) -> i64 {
@@ -38,6 +43,10 @@ pub(crate) fn status_number(status: Status) -> i64 {
 
 pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
     Outcome::ALL.iter().position(|known| *known == outcome).unwrap_or(0) as i64
+}
+
+pub(crate) fn cause_number(cause: CacheCause) -> i64 {
+    CacheCause::ALL.iter().position(|known| *known == cause).unwrap_or(0) as i64
 }
 
 /// Texts that many rows share, and their numbers. Forgotten when a batch is lost, because new ones were in it.
@@ -71,6 +80,73 @@ impl Names {
     }
 }
 
+/// What [`upsert`] writes, in the order of its values.
+const COLUMNS: [&str; 39] = [
+    "id",
+    "started_us",
+    "status",
+    "outcome",
+    "http_status",
+    "flags",
+    "path",
+    "model",
+    "served_model",
+    "session",
+    "agent",
+    "agent_kind",
+    "class",
+    "stop",
+    "error",
+    "prompt",
+    "project",
+    "program",
+    "version",
+    "opening",
+    "connect_us",
+    "first_byte_us",
+    "first_token_us",
+    "gap_us",
+    "end_us",
+    "input",
+    "output",
+    "cache_read",
+    "cache_creation",
+    "cache_creation_1h",
+    "thinking",
+    "total_input",
+    "request_bytes",
+    "response_bytes",
+    "cost",
+    "cache_saving",
+    "cache_cause",
+    "lost_tokens",
+    "lost_cost",
+];
+
+/// One statement for a new row and a known one. A session that is pinned pins what joins it.
+static UPSERT: LazyLock<String> = LazyLock::new(|| {
+    let place = |name: &str| COLUMNS.iter().position(|column| *column == name).map_or(0, |at| at + 1);
+    let values = COLUMNS.iter().enumerate().map(|(at, name)| match *name {
+        "flags" => format!(
+            "?{} | coalesce((?{} IN (SELECT name FROM pinned_session)) * {}, 0)",
+            at + 1,
+            place("session"),
+            flag::PINNED
+        ),
+        _ => format!("?{}", at + 1),
+    });
+    let updates = COLUMNS.iter().filter(|name| **name != "id").map(|name| match *name {
+        "flags" => format!("flags = (flags & {}) | excluded.flags", flag::PINNED),
+        _ => format!("{name} = excluded.{name}"),
+    });
+    format!(
+        "INSERT INTO exchange ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {} RETURNING seq",
+        COLUMNS.join(", "),
+        values.collect::<Vec<_>>().join(", "),
+        updates.collect::<Vec<_>>().join(", ")
+    )
+});
+
 /// Writes an exchange's row, new or known. Returns the number of the row.
 pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exchange) -> Result<i64, Error> {
     let summed = |number: u64| number.min(SUM_LIMIT).cast_signed();
@@ -79,6 +155,9 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
     let agent = exchange.agent.as_ref();
     let path = exchange.url.split('?').next().unwrap_or_default();
     let mut named = |text: Option<&str>| names.of(connection, text);
+    let verdict = exchange.cache.as_ref();
+    let program = exchange.program.as_ref();
+    let money = |pico: i64| pico.clamp(-COST_LIMIT, COST_LIMIT);
     let values = params![
         exchange.id.as_bytes(),
         exchange.started_us,
@@ -95,34 +174,32 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
         named(exchange.request_class.as_ref().map(|class| class.value.as_str()))?,
         named(exchange.stop_reason.as_deref())?,
         named(exchange.error.as_ref().map(|error| error.kind.as_str()))?,
+        named(exchange.prompt_id.as_deref())?,
+        named(exchange.project.as_ref().map(|project| project.value.as_str()))?,
+        named(program.map(|program| program.name.as_str()))?,
+        named(program.and_then(|program| program.version.as_deref()))?,
+        named(exchange.opening.as_deref())?,
+        time(exchange.timing.connect_us),
         time(exchange.timing.first_byte_us),
         time(exchange.timing.first_token_us),
+        time(exchange.timing.longest_gap_us),
         time(exchange.timing.end_us),
         usage.input.map(summed),
         usage.output.map(summed),
         usage.cache_read.map(summed),
         usage.cache_creation.map(summed),
+        usage.cache_creation_1h.map(summed),
         usage.thinking.map(summed),
         usage.total_input.map(summed),
         summed(exchange.request_bytes),
         summed(exchange.response_bytes),
         exchange.cost_pico.map(|cost| cost.clamp(0, COST_LIMIT)),
+        exchange.cache_saving_pico.map(money),
+        verdict.map(|verdict| cause_number(verdict.cause)),
+        verdict.map(|verdict| summed(verdict.lost_tokens)),
+        verdict.and_then(|verdict| verdict.lost_pico).map(money),
     ];
-    let seq = connection
-        .prepare_cached(
-            "INSERT INTO exchange (id, started_us, status, outcome, http_status, flags, path, model, served_model, session,
-                                   agent, agent_kind, class, stop, error, first_byte_us, first_token_us, end_us, input, output,
-                                   cache_read, cache_creation, thinking, total_input, request_bytes, response_bytes, cost)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6 | coalesce((?10 IN (SELECT name FROM pinned_session)) * 8, 0), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-                     ?24, ?25, ?26, ?27)
-             ON CONFLICT (id) DO UPDATE SET
-                 started_us = ?2, status = ?3, outcome = ?4, http_status = ?5, flags = (flags & 8) | excluded.flags, path = ?7, model = ?8,
-                 served_model = ?9, session = ?10, agent = ?11, agent_kind = ?12, class = ?13, stop = ?14, error = ?15,
-                 first_byte_us = ?16, first_token_us = ?17, end_us = ?18, input = ?19, output = ?20, cache_read = ?21,
-                 cache_creation = ?22, thinking = ?23, total_input = ?24, request_bytes = ?25, response_bytes = ?26, cost = ?27
-             RETURNING seq",
-        )?
-        .query_row(values, |row| row.get(0))?;
+    let seq = connection.prepare_cached(&UPSERT)?.query_row(values, |row| row.get(0))?;
     for tool in &exchange.tools {
         let tool = names.number(connection, tool)?;
         connection
@@ -139,9 +216,16 @@ fn flags(exchange: &Exchange) -> i64 {
         (!exchange.capture.complete && exchange.outcome.is_some(), flag::INCOMPLETE),
         (!exchange.tools.is_empty(), flag::TOOLS),
         (exchange.error.is_some(), flag::ERROR),
+        (exchange.retry_of.is_some(), flag::RETRY),
+        (compacts(exchange), flag::COMPACTION),
     ]
     .into_iter()
     .fold(0, |flags, (is_so, bit)| if is_so { flags | bit } else { flags })
+}
+
+fn compacts(exchange: &Exchange) -> bool {
+    let is_class = exchange.request_class.as_ref().is_some_and(|class| class.value == "compaction");
+    is_class || exchange.compaction.is_some() || exchange.context_compacted.is_some()
 }
 
 /// Reads columns `seq`, `record` and `flags`.

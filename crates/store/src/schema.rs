@@ -80,11 +80,16 @@ const FORMAT_2: &str = "
         http_status INTEGER,
         flags INTEGER NOT NULL,             -- see row.rs
         path INTEGER, model INTEGER, served_model INTEGER, session INTEGER, agent INTEGER, agent_kind INTEGER,
-        class INTEGER, stop INTEGER, error INTEGER, -- each a name
-        first_byte_us INTEGER, first_token_us INTEGER, end_us INTEGER,
-        input INTEGER, output INTEGER, cache_read INTEGER, cache_creation INTEGER, thinking INTEGER, total_input INTEGER,
+        class INTEGER, stop INTEGER, error INTEGER, prompt INTEGER, project INTEGER, program INTEGER, version INTEGER,
+        opening INTEGER,                    -- each a name
+        connect_us INTEGER, first_byte_us INTEGER, first_token_us INTEGER, gap_us INTEGER, end_us INTEGER,
+        input INTEGER, output INTEGER, cache_read INTEGER, cache_creation INTEGER, cache_creation_1h INTEGER,
+        thinking INTEGER, total_input INTEGER,
         request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,
-        cost INTEGER,                       -- picodollars
+        cost INTEGER,                       -- picodollars, as all money
+        cache_saving INTEGER,
+        cache_cause INTEGER,                -- its index in CacheCause::ALL
+        lost_tokens INTEGER, lost_cost INTEGER,
         record INTEGER                      -- the place of everything else; NULL runs: see `running`
     );
     CREATE INDEX exchange_by_time ON exchange (started_us);

@@ -122,6 +122,9 @@ impl<'a> Item<'a> {
         self.recorded.request = None;
         self.recorded.response = None;
         self.recorded.frames.clear();
+        // Words of the bodies.
+        self.recorded.exchange.opening = None;
+        self.recorded.exchange.asked = None;
         Ok(())
     }
 

@@ -7,13 +7,18 @@ use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
 use protocol::message::{Block, Message};
-use protocol::pricing::Money;
 use protocol::request::{self, MessageRequest};
 use relay::{End, Phase};
-use store::{Agent, Capture, Class, Exchange, Failure, Frame, Outcome, Session, Source, Timing, Usage};
+use store::{
+    Agent, Capture, Exchange, Failure, Frame, Known, Outcome, Program, Session, Source, Timing, ToolTime,
+    Usage,
+};
 
 /// Request bodies beyond this are stored, but not read for model and identity.
 const READ_LIMIT: usize = 64 << 20;
+
+/// Characters of a person's words that are kept in the row: enough for a title.
+const TITLE: usize = 200;
 
 /// An exchange that has begun and not ended.
 pub(super) struct OpenExchange {
@@ -24,6 +29,8 @@ pub(super) struct OpenExchange {
     answer: Option<AnswerReader>,
     /// What a streamed answer says, once it has ended: its bytes scatter the words over events.
     pub(super) streamed_text: Option<String>,
+    /// When the answer was last heard of, microseconds since the exchange began.
+    heard_us: Option<u64>,
 }
 
 impl OpenExchange {
@@ -41,8 +48,13 @@ impl OpenExchange {
             capture: Capture { complete: true, reason: None },
             ..Exchange::default()
         };
-        let mut open =
-            OpenExchange { row, request: wants_body.then(Vec::new), answer: None, streamed_text: None };
+        let mut open = OpenExchange {
+            row,
+            request: wants_body.then(Vec::new),
+            answer: None,
+            streamed_text: None,
+            heard_us: None,
+        };
         open.identify(None);
         open
     }
@@ -69,18 +81,41 @@ impl OpenExchange {
         let (request, _problems) = request::parse(&decoded);
         self.row.model.clone_from(&request.model);
         self.row.stream = request.stream;
+        self.row.opening = request.first_user_text.as_deref().map(title);
+        self.row.asked = request.last_user_text.as_deref().map(title);
         self.identify(Some(&request));
     }
 
     fn identify(&mut self, request: Option<&MessageRequest>) {
         let headers = self.row.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let Identity { session, agent, request_class, .. } =
-            identity::identify(&self.row.url, headers, request);
+        let Identity {
+            session,
+            agent,
+            request_class,
+            client,
+            prompt_id,
+            working_directory,
+            compaction,
+            context_compacted,
+            tool_durations,
+            ..
+        } = identity::identify(&self.row.url, headers, request);
         self.row.session = session.map(|found| Session { id: found.value, source: source(found.source) });
         self.row.agent = (agent.id.is_some() || agent.parent_id.is_some() || agent.kind.is_some())
             .then_some(Agent { id: agent.id, parent_id: agent.parent_id, kind: agent.kind });
         self.row.request_class =
-            request_class.map(|found| Class { value: found.value, source: source(found.source) });
+            request_class.map(|found| Known { value: found.value, source: source(found.source) });
+        self.row.program = client.map(|found| Program {
+            name: found.name,
+            version: found.version,
+            entrypoint: found.entrypoint,
+        });
+        self.row.prompt_id = prompt_id;
+        self.row.project =
+            working_directory.map(|found| Known { value: found.value, source: source(found.source) });
+        self.row.compaction = compaction;
+        self.row.context_compacted = context_compacted;
+        self.row.tool_times = tool_durations.into_iter().map(|(name, ms)| ToolTime { name, ms }).collect();
     }
 
     pub(super) fn connected(&mut self, at_us: u64, reused: bool) {
@@ -106,6 +141,7 @@ impl OpenExchange {
     /// Returns the events that the piece completed.
     pub(super) fn response_body(&mut self, data: &[u8], at_us: u64) -> Fed {
         self.row.response_bytes += data.len() as u64;
+        self.heard(at_us);
         let Some(answer) = &mut self.answer else { return Fed::default() };
         let fed = answer.feed(data, at_us);
         self.row.event_count += fed.events.len() as u64;
@@ -118,9 +154,24 @@ impl OpenExchange {
         fed
     }
 
+    /// Keeps the longest silence; the head of the answer is where the first can begin.
+    fn heard(&mut self, at_us: u64) {
+        let timing = &mut self.row.timing;
+        if let Some(since) = self.heard_us.replace(at_us).or(timing.first_byte_us)
+            && let gap = at_us.saturating_sub(since)
+            && timing.longest_gap_us.is_none_or(|longest| gap > longest)
+        {
+            timing.longest_gap_us = Some(gap);
+            timing.longest_gap_at_us = Some(since);
+        }
+    }
+
     /// Closes the record: outcome, usage, what is missing. Returns what the last bytes brought.
     pub(super) fn ended(&mut self, at_us: u64, ended: &Ended) -> Fed {
         self.row.timing.end_us = Some(at_us);
+        if self.row.timing.first_byte_us.is_some() {
+            self.heard(at_us);
+        }
         self.row.request_bytes = ended.request_bytes;
         self.row.response_bytes = ended.response_bytes;
         let (fed, reading) = self.read_to_end(at_us);
@@ -196,7 +247,10 @@ pub(crate) fn read_again(
     open.request_ended(0, Vec::new());
     if let Some(status) = stored.status {
         let headers = stored.response_headers.clone();
-        open.answered(0, ResponseHead { status, reason: String::new(), version: "", headers });
+        open.answered(
+            stored.timing.first_byte_us.unwrap_or(0),
+            ResponseHead { status, reason: String::new(), version: "", headers },
+        );
     }
     let mut rest = response;
     for frame in frames {
@@ -205,6 +259,7 @@ pub(crate) fn read_again(
         rest = later;
     }
     open.response_body(rest, stored.timing.end_us.unwrap_or(0));
+    open.heard(stored.timing.end_us.unwrap_or(0));
     let (_, reading) = open.read_to_end(stored.timing.end_us.unwrap_or(0));
     let mut row = Exchange {
         client: stored.client.clone(),
@@ -214,7 +269,12 @@ pub(crate) fn read_again(
         response_version: stored.response_version.clone(),
         response_trailers: stored.response_trailers.clone(),
         informational: stored.informational.clone(),
-        timing: Timing { first_token_us: open.row.timing.first_token_us, ..stored.timing },
+        timing: Timing {
+            first_token_us: open.row.timing.first_token_us,
+            longest_gap_us: open.row.timing.longest_gap_us,
+            longest_gap_at_us: open.row.timing.longest_gap_at_us,
+            ..stored.timing
+        },
         request_bytes: stored.request_bytes,
         response_bytes: stored.response_bytes,
         outcome: stored.outcome,
@@ -227,6 +287,21 @@ pub(crate) fn read_again(
         take_whole(&mut row, message);
     }
     (row, open.streamed_text)
+}
+
+/// The beginning of a text, its white space made one line; what looks like a key in it is masked, for it is shown in lists.
+fn title(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > TITLE * 4 {
+            break;
+        }
+    }
+    protocol::secrets::mask_text(line.as_bytes()).chars().take(TITLE).collect()
 }
 
 /// Whether a request's body names a model and who asked.
@@ -270,7 +345,9 @@ fn take_whole(row: &mut Exchange, message: &Message) {
         }
     }
     row.has_thinking = message.content.iter().any(Block::is_thinking);
-    row.cost_pico = cost::of(row, &message.usage).ok().map(|cost| cost.total).and_then(Money::pico_i64);
+    let cost = cost::of(row, &message.usage).ok();
+    row.cost_pico = cost.as_ref().and_then(|cost| cost.total.pico_i64());
+    row.cache_saving_pico = cost.and_then(|cost| cost.cache_saving.pico_i64());
 }
 
 /// What became of it. The traffic's end decides, unless the answer itself says more.

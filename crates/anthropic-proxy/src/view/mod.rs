@@ -2,7 +2,7 @@
 
 pub(crate) mod types;
 
-use crate::analysis::cost;
+use crate::analysis::{cost, request_type};
 use crate::reading::{AnswerReader, Reading, TimedEvent, header};
 use crate::recorded::{MAX_BODY, Recorded};
 use protocol::coding;
@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use store::{Body, Exchange, Frame, Status};
 use types::{
-    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, Cost, ErrorInfo, ExcerptPart, ExcerptText,
-    MergedContent, Metrics, ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus, ResponsePart,
-    SessionRef, StreamChunk, ToolCall,
+    AgentRef, BodyEncoding, BodyPart, BodyValue, ClassRef, ClientRef, Cost, ErrorInfo, ExcerptPart,
+    ExcerptText, MergedContent, Metrics, ProblemInfo, RequestDetail, RequestPart, RequestRow, RequestStatus,
+    ResponsePart, SessionRef, StreamChunk, ToolCall, ToolTimeRef,
 };
 
 /// An exchange as a row of the list.
@@ -51,10 +51,28 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
             parent_id: agent.parent_id.clone(),
             kind: agent.kind.clone(),
         }),
-        request_class: exchange
-            .request_class
-            .as_ref()
-            .map(|class| ClassRef { value: class.value.clone(), source: class.source.as_str() }),
+        request_class: exchange.request_class.as_ref().map(known),
+        client: exchange.program.as_ref().map(|program| ClientRef {
+            name: program.name.clone(),
+            version: program.version.clone(),
+            entrypoint: program.entrypoint.clone(),
+        }),
+        project: exchange.project.as_ref().map(known),
+        prompt_id: exchange.prompt_id.clone(),
+        opening: exchange.opening.clone(),
+        asked: exchange.asked.clone(),
+        previous_id: exchange.previous.map(|link| link.id.to_string()),
+        previous_source: exchange.previous.map(|link| link.source.as_str()),
+        retry_of: exchange.retry_of.map(|id| id.to_string()),
+        compaction: exchange.compaction.clone(),
+        context_compacted: exchange.context_compacted.clone(),
+        tool_times: exchange
+            .tool_times
+            .iter()
+            .map(|time| ToolTimeRef { name: time.name.clone(), ms: time.ms })
+            .collect(),
+        tools: exchange.tools.clone(),
+        request_type: request_type::of(exchange.opening.as_deref().unwrap_or_default(), &exchange.tools),
         metrics: Metrics {
             duration: timing.end_us.map(milliseconds),
             input_tokens: usage.input.unwrap_or(0),
@@ -63,6 +81,9 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
             first_token_time: timing.first_token_us.map(milliseconds),
             connect_time: timing.connect_us.map(milliseconds),
             request_end_time: timing.request_end_us.map(milliseconds),
+            longest_gap: timing.longest_gap_us.map(milliseconds),
+            longest_gap_at: timing.longest_gap_at_us.map(milliseconds),
+            tokens_per_second: tokens_per_second(exchange),
             chunks_count: exchange.event_count,
             request_size: exchange.request_bytes,
             response_size: exchange.response_bytes,
@@ -83,6 +104,18 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
         pinned: exchange.pinned,
         excerpts: Vec::new(),
     }
+}
+
+fn known(it: &store::Known) -> ClassRef {
+    ClassRef { value: it.value.clone(), source: it.source.as_str() }
+}
+
+/// Tokens of output a second, from the first token to the end of a stream.
+#[expect(clippy::cast_precision_loss, reason = "tokens and microseconds of one answer stay far below 2^53")]
+pub(crate) fn tokens_per_second(exchange: &Exchange) -> Option<f64> {
+    let timing = &exchange.timing;
+    let lasted = timing.end_us?.checked_sub(timing.first_token_us?).filter(|us| *us > 0)?;
+    Some(exchange.usage.output? as f64 * 1_000_000.0 / lasted as f64)
 }
 
 /// The total that was recorded, or why there is none.
@@ -179,7 +212,7 @@ pub(crate) fn detail(recorded: Recorded, extent: Extent) -> RequestDetail {
         row,
         http_version: exchange.http_version.clone(),
         upstream: exchange.upstream.clone(),
-        client: exchange.client.clone(),
+        client_address: exchange.client.clone(),
         connection_reused: exchange.timing.connection_reused,
         request: RequestPart {
             headers: by_name(&exchange.request_headers),

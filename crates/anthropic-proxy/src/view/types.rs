@@ -48,6 +48,33 @@ pub(crate) struct RequestRow {
     pub(crate) session: Option<SessionRef>,
     pub(crate) agent: Option<AgentRef>,
     pub(crate) request_class: Option<ClassRef>,
+    /// The program that sent it.
+    pub(crate) client: Option<ClientRef>,
+    /// The folder that the client works in, and how that is known.
+    pub(crate) project: Option<ClassRef>,
+    /// One for all calls that follow from one prompt of a person, as the client states it.
+    pub(crate) prompt_id: Option<String>,
+    /// The beginning of the first text that a user wrote in the conversation.
+    pub(crate) opening: Option<String>,
+    /// The beginning of what this call newly asks in words; null if only results of tools came in.
+    pub(crate) asked: Option<String>,
+    /// The call of the same thread before it.
+    pub(crate) previous_id: Option<String>,
+    /// How that is known.
+    pub(crate) previous_source: Option<&'static str>,
+    /// The failed call that this one tries again.
+    pub(crate) retry_of: Option<String>,
+    /// That it compacts the context (`auto`, `manual`, `reactive`).
+    pub(crate) compaction: Option<String>,
+    /// That the context before it was compacted, and why.
+    pub(crate) context_compacted: Option<String>,
+    /// Tools that ran before this call, as the client states them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tool_times: Vec<ToolTimeRef>,
+    /// Names of the tools that the answer calls.
+    pub(crate) tools: Vec<String>,
+    /// One of the original's twelve names, a guess from the first words and the tools.
+    pub(crate) request_type: &'static str,
     pub(crate) metrics: Metrics,
     pub(crate) error: Option<ErrorInfo>,
     /// Kept whatever the retention says.
@@ -74,7 +101,24 @@ pub(crate) struct AgentRef {
     pub(crate) kind: Option<String>,
 }
 
-/// What kind of call it is, and how that is known: `header`, `metadata` or `inferred`.
+/// The program that sent a request, by its user agent.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ClientRef {
+    /// Such as `claude-cli`.
+    pub(crate) name: String,
+    pub(crate) version: Option<String>,
+    /// How Claude Code was started: `cli`, `sdk-cli`, …
+    pub(crate) entrypoint: Option<String>,
+}
+
+/// How long a tool ran, milliseconds.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ToolTimeRef {
+    pub(crate) name: String,
+    pub(crate) ms: u64,
+}
+
+/// What is known, such as the kind of a call, and how: `header`, `metadata` or `inferred`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ClassRef {
     pub(crate) value: String,
@@ -98,6 +142,12 @@ pub(crate) struct Metrics {
     pub(crate) connect_time: Option<f64>,
     /// Until the whole request had been sent.
     pub(crate) request_end_time: Option<f64>,
+    /// The longest silence within the answer.
+    pub(crate) longest_gap: Option<f64>,
+    /// When it began.
+    pub(crate) longest_gap_at: Option<f64>,
+    /// Tokens of output a second, from the first token to the end; null where either is not known.
+    pub(crate) tokens_per_second: Option<f64>,
     /// Events of a stream.
     pub(crate) chunks_count: u64,
     pub(crate) request_size: u64,
@@ -183,7 +233,7 @@ pub(crate) struct RequestDetail {
     /// Where it was forwarded.
     pub(crate) upstream: String,
     /// The client's address and port.
-    pub(crate) client: Option<String>,
+    pub(crate) client_address: Option<String>,
     /// Whether an earlier connection to the upstream was used again.
     pub(crate) connection_reused: Option<bool>,
     pub(crate) request: RequestPart,

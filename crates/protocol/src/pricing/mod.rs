@@ -55,6 +55,8 @@ pub struct Cost {
     pub cache_read: Money,
     /// Searches.
     pub server_tools: Money,
+    /// What the cached input would have cost as plain input, less what it did cost: below zero where it was written and not read.
+    pub cache_saving: Money,
     /// The day on which the prices were looked up; of several the earliest.
     pub price_date: Date,
     /// Where they are from; of several each once, joined by `; `.
@@ -95,6 +97,8 @@ pub fn price(table: &PriceTable, call: &Call<'_>) -> Result<Cost, NoPrice> {
 #[derive(Default)]
 struct Sum<'a> {
     parts: [Money; 6],
+    /// What went into the cache or came from it, priced as plain input.
+    uncached: Money,
     sources: Vec<(Date, &'a str)>,
 }
 
@@ -116,21 +120,26 @@ impl Sum<'_> {
                 continue;
             }
             let rate = rate.ok_or_else(|| NoPrice::Part { model: share.model.clone(), part: name })?;
-            let rate = pace.apply(rate).and_then(|rate| place.apply(rate)).ok_or(NoPrice::TooMuch)?;
-            self.add(index, count, rate)?;
+            let paid = |rate| pace.apply(rate).and_then(|rate| place.apply(rate)).ok_or(NoPrice::TooMuch);
+            self.add(index, count, paid(rate)?)?;
+            if (2..5).contains(&index) {
+                let plain = amount(count, paid(rates.input)?)?;
+                self.uncached = self.uncached.checked_add(plain).ok_or(NoPrice::TooMuch)?;
+            }
         }
         Ok(())
     }
 
     fn add(&mut self, part: usize, count: u64, rate: i64) -> Result<(), NoPrice> {
-        let amount = i128::from(count).checked_mul(rate.into()).map(Money::from_pico);
         let slot = self.parts.get_mut(part).ok_or(NoPrice::TooMuch)?;
-        *slot = amount.and_then(|amount| slot.checked_add(amount)).ok_or(NoPrice::TooMuch)?;
+        *slot = slot.checked_add(amount(count, rate)?).ok_or(NoPrice::TooMuch)?;
         Ok(())
     }
 
     fn finish(self, partial: bool) -> Result<Cost, NoPrice> {
         let [input, output, cache_write_5m, cache_write_1h, cache_read, server_tools] = self.parts;
+        let cached = Money::checked_sum([cache_write_5m, cache_write_1h, cache_read]);
+        let saving = cached.and_then(|cached| self.uncached.pico().checked_sub(cached.pico()));
         let mut sources = Vec::new();
         for (_, source) in &self.sources {
             if !sources.contains(source) {
@@ -145,11 +154,16 @@ impl Sum<'_> {
             cache_write_1h,
             cache_read,
             server_tools,
+            cache_saving: saving.map(Money::from_pico).ok_or(NoPrice::TooMuch)?,
             price_date: self.sources.iter().map(|(date, _)| *date).min().ok_or(NoPrice::NoUsage)?,
             price_source: sources.join("; "),
             partial,
         })
     }
+}
+
+fn amount(count: u64, rate: i64) -> Result<Money, NoPrice> {
+    i128::from(count).checked_mul(rate.into()).map(Money::from_pico).ok_or(NoPrice::TooMuch)
 }
 
 /// What tier and speed multiply by. Priority is paid for in advance; its tokens count at the standard price.

@@ -37,6 +37,8 @@ struct Expected {
     cache_read: String,
     #[serde(default = "zero")]
     server_tools: String,
+    /// Told where it can be worked out by hand: the input's rate times what was cached, less what that did cost.
+    cache_saving: Option<String>,
     #[serde(default)]
     partial: bool,
 }
@@ -83,6 +85,9 @@ fn check(name: &dyn std::fmt::Display, cost: &Cost, expected: &Expected) {
         ("server_tools", cost.server_tools, &expected.server_tools),
     ] {
         assert_eq!(&amount.to_string(), text, "{name}: {part}");
+    }
+    if let Some(saving) = &expected.cache_saving {
+        assert_eq!(&cost.cache_saving.to_string(), saving, "{name}: cache_saving");
     }
     assert_eq!(cost.partial, expected.partial, "{name}");
     assert_eq!(cost.price_date.to_string(), "2026-11-23", "{name}");

@@ -8,7 +8,7 @@ mod print;
 mod sql;
 mod value;
 
-use crate::exchange::{Outcome, Status};
+use crate::exchange::{CacheCause, Outcome, Status};
 use jiff::{Timestamp, Zoned};
 pub(crate) use sql::condition;
 use std::ops::Range;
@@ -34,6 +34,7 @@ pub(crate) enum Expr {
 pub(crate) enum Test {
     Status(Status),
     Outcome(Outcome),
+    Cause(CacheCause),
     Name(Name, Pattern),
     Id(String),
     Measure(Measure, Bounds),

@@ -2,7 +2,7 @@
 
 use super::value::{Flag, KEYS, Measure, Name, Pattern, bounds, time};
 use super::{Expr, FilterError, Test};
-use crate::exchange::{Outcome, Status};
+use crate::exchange::{CacheCause, Outcome, Status};
 use jiff::Zoned;
 use std::ops::Range;
 
@@ -254,6 +254,13 @@ impl Parser<'_> {
                 None => {
                     let known: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
                     return wrong("outcome", format!("use one of {}", known.join(", ")));
+                }
+            },
+            "cause" => match CacheCause::from_name(&value.to_ascii_lowercase()) {
+                Some(cause) => Test::Cause(cause),
+                None => {
+                    let known: Vec<&str> = CacheCause::ALL.iter().map(|cause| cause.as_str()).collect();
+                    return wrong("cause", format!("use one of {}", known.join(", ")));
                 }
             },
             "id" => {

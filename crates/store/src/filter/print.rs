@@ -42,6 +42,7 @@ fn test(it: &Test, f: &mut Formatter<'_>) -> Result {
     match it {
         Test::Status(status) => write!(f, "status:{}", status.as_str()),
         Test::Outcome(outcome) => write!(f, "outcome:{}", outcome.as_str()),
+        Test::Cause(cause) => write!(f, "cause:{}", cause.as_str()),
         Test::Name(name, pattern) => {
             let key = Name::ALL.iter().find(|(known, _)| known == name).map_or("", |(_, key)| key);
             match pattern {

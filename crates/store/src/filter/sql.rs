@@ -3,7 +3,7 @@
 use super::value::{Bounds, Flag, Measure, Name, Pattern};
 use super::{Expr, Filter, Test};
 use crate::error::Error;
-use crate::row::{flag, outcome_number, status_number};
+use crate::row::{cause_number, flag, outcome_number, status_number};
 use rusqlite::types::Value;
 
 /// Finds the rows whose bodies have a text.
@@ -68,6 +68,7 @@ impl Writer {
         match it {
             Test::Status(status) => self.with("status = ?", [Value::from(status_number(*status))]),
             Test::Outcome(outcome) => self.with("outcome = ?", [Value::from(outcome_number(*outcome))]),
+            Test::Cause(cause) => self.with("cache_cause = ?", [Value::from(cause_number(*cause))]),
             Test::Name(name, pattern) => self.name(*name, pattern),
             Test::Id(digits) => {
                 // Ids are sixteen bytes in order: a beginning is a range.
@@ -95,6 +96,10 @@ impl Writer {
             Name::Class => &["class"],
             Name::Stop => &["stop"],
             Name::Error => &["error"],
+            Name::Project => &["project"],
+            Name::Prompt => &["prompt"],
+            Name::Client => &["program"],
+            Name::Version => &["version"],
             Name::Path => &["path"],
             Name::Tool => &[],
         };
@@ -123,7 +128,9 @@ impl Writer {
         let value = match measure {
             Measure::Http => "http_status",
             Measure::Cost => "cost",
+            Measure::Lost => "lost_cost",
             Measure::FirstToken => "first_token_us",
+            Measure::Gap => "gap_us",
             Measure::Duration => "end_us",
             Measure::Tokens => {
                 "CASE WHEN coalesce(total_input, output) IS NOT NULL THEN coalesce(total_input, 0) + coalesce(output, 0) END"
@@ -164,5 +171,7 @@ fn flag_sql(which: Flag) -> String {
         Flag::Agent => "coalesce(agent, agent_kind) IS NOT NULL".to_owned(),
         Flag::Cache => "cache_read > 0".to_owned(),
         Flag::Cost => "cost IS NOT NULL".to_owned(),
+        Flag::Retry => has(flag::RETRY),
+        Flag::Compaction => has(flag::COMPACTION),
     }
 }

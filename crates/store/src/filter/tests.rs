@@ -87,6 +87,7 @@ fn what_is_wrong_is_pointed_at() {
         ("OR a", "OR", "on each side"),
         ("a OR ", "OR", "on each side"),
         ("is:open", "open", "running, pinned"),
+        ("cause:miss", "miss", "tools_changed"),
         ("since:soon", "soon", "yesterday"),
         ("-", "-", "-status:error"),
         ("model:", "model:", "model:claude-opus*"),

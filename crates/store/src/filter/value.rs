@@ -29,11 +29,18 @@ pub const KEYS: &[Key] = &[
     key("tool", "a tool that the answer calls", "tool:Bash"),
     key("stop", "why the model stopped", "stop:max_tokens"),
     key("error", "the kind of an error", "error:overloaded_error"),
+    key("project", "the folder that the client works in", "project:*/website"),
+    key("prompt", "the id of a person's prompt", "prompt:none"),
+    key("client", "the program that sent it", "client:claude-cli"),
+    key("version", "the program's version", "version:2.1.*"),
+    key("cause", "why the prompt cache was read or missed", "cause:tools_changed"),
     key("path", "the path without its query", "path:*/count_tokens"),
     key("id", "the beginning of its id", "id:01a207"),
     key("http", "the answer's status", "http:500..599"),
     key("cost", "US dollars, an estimate", "cost:>0.05"),
     key("ttft", "time to the first token", "ttft:>2s"),
+    key("gap", "the longest silence within the answer", "gap:>20s"),
+    key("lost", "US dollars lost to cache misses, an estimate", "lost:>0.01"),
     key("duration", "time to the end", "duration:1m..5m"),
     key("tokens", "tokens in and out together", "tokens:>100k"),
     key("input", "tokens in, cached ones too", "input:>50k"),
@@ -41,8 +48,8 @@ pub const KEYS: &[Key] = &[
     key("thinking", "tokens of thinking", "thinking:>1k"),
     key("cache", "share of the input that was read from the cache", "cache:<0.5"),
     key("size", "bytes of both bodies", "size:>1mb"),
-    key("is", "running, pinned, stream, complete, incomplete, error", "is:running"),
-    key("has", "thinking, tools, error, session, agent, cache, cost", "has:thinking"),
+    key("is", "running, pinned, stream, complete, incomplete, error, retry", "is:running"),
+    key("has", "thinking, tools, error, session, agent, cache, cost, compaction", "has:thinking"),
     key("since", "begun at or after", "since:2h"),
     key("until", "begun before, or on that day", "until:2026-11-23"),
     key("text", "words in prompts, answers, thinking, tools", "text:\"out of memory\""),
@@ -58,11 +65,15 @@ pub(crate) enum Name {
     Tool,
     Stop,
     Error,
+    Project,
+    Prompt,
+    Client,
+    Version,
     Path,
 }
 
 impl Name {
-    pub(crate) const ALL: [(Name, &'static str); 8] = [
+    pub(crate) const ALL: [(Name, &'static str); 12] = [
         (Name::Model, "model"),
         (Name::Session, "session"),
         (Name::Agent, "agent"),
@@ -70,6 +81,10 @@ impl Name {
         (Name::Tool, "tool"),
         (Name::Stop, "stop"),
         (Name::Error, "error"),
+        (Name::Project, "project"),
+        (Name::Prompt, "prompt"),
+        (Name::Client, "client"),
+        (Name::Version, "version"),
         (Name::Path, "path"),
     ];
 }
@@ -95,7 +110,9 @@ impl Pattern {
 pub(crate) enum Measure {
     Http,
     Cost,
+    Lost,
     FirstToken,
+    Gap,
     Duration,
     Tokens,
     Input,
@@ -106,10 +123,12 @@ pub(crate) enum Measure {
 }
 
 impl Measure {
-    pub(crate) const ALL: [(Measure, &'static str); 10] = [
+    pub(crate) const ALL: [(Measure, &'static str); 12] = [
         (Measure::Http, "http"),
         (Measure::Cost, "cost"),
+        (Measure::Lost, "lost"),
         (Measure::FirstToken, "ttft"),
+        (Measure::Gap, "gap"),
         (Measure::Duration, "duration"),
         (Measure::Tokens, "tokens"),
         (Measure::Input, "input"),
@@ -124,9 +143,11 @@ impl Measure {
         match self {
             Measure::Http => &[("", 1)],
             // Picodollars.
-            Measure::Cost => &[("", 1_000_000_000_000), ("$", 1_000_000_000_000), ("usd", 1_000_000_000_000)],
+            Measure::Cost | Measure::Lost => {
+                &[("", 1_000_000_000_000), ("$", 1_000_000_000_000), ("usd", 1_000_000_000_000)]
+            }
             // Microseconds; a bare number is milliseconds.
-            Measure::FirstToken | Measure::Duration => &[
+            Measure::FirstToken | Measure::Gap | Measure::Duration => &[
                 ("", 1_000),
                 ("us", 1),
                 ("ms", 1_000),
@@ -156,7 +177,8 @@ impl Measure {
         match self {
             Measure::Http => "write http:404, http:>=500 or http:500..599",
             Measure::Cost => "write dollars: cost:>0.05 or cost:0.01..1",
-            Measure::FirstToken | Measure::Duration => {
+            Measure::Lost => "write dollars: lost:>0.05 or lost:0.01..1",
+            Measure::FirstToken | Measure::Gap | Measure::Duration => {
                 "write 800ms, 2s, 1.5m or 1h, with > or < before it, or 1s..5s"
             }
             Measure::Tokens | Measure::Input | Measure::Output | Measure::Thinking => {
@@ -184,6 +206,7 @@ pub(crate) enum Flag {
     Complete,
     Incomplete,
     IsError,
+    Retry,
     Thinking,
     Tools,
     HasError,
@@ -191,16 +214,18 @@ pub(crate) enum Flag {
     Agent,
     Cache,
     Cost,
+    Compaction,
 }
 
 impl Flag {
-    pub(crate) const ALL: [(Flag, &'static str, &'static str); 13] = [
+    pub(crate) const ALL: [(Flag, &'static str, &'static str); 15] = [
         (Flag::Running, "is", "running"),
         (Flag::Pinned, "is", "pinned"),
         (Flag::Stream, "is", "stream"),
         (Flag::Complete, "is", "complete"),
         (Flag::Incomplete, "is", "incomplete"),
         (Flag::IsError, "is", "error"),
+        (Flag::Retry, "is", "retry"),
         (Flag::Thinking, "has", "thinking"),
         (Flag::Tools, "has", "tools"),
         (Flag::HasError, "has", "error"),
@@ -208,6 +233,7 @@ impl Flag {
         (Flag::Agent, "has", "agent"),
         (Flag::Cache, "has", "cache"),
         (Flag::Cost, "has", "cost"),
+        (Flag::Compaction, "has", "compaction"),
     ];
 }
 
@@ -237,7 +263,11 @@ pub(crate) fn bounds(measure: Measure, text: &str) -> Option<Bounds> {
 /// A number with its unit, exact; beyond what the unit divides into is cut off.
 fn number(measure: Measure, text: &str) -> Option<i64> {
     let text = text.to_ascii_lowercase();
-    let text = if measure == Measure::Cost { text.strip_prefix('$').unwrap_or(&text) } else { &text };
+    let text = if matches!(measure, Measure::Cost | Measure::Lost) {
+        text.strip_prefix('$').unwrap_or(&text)
+    } else {
+        &text
+    };
     let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let (_, worth) = measure.units().iter().find(|(name, _)| *name == unit)?;

@@ -111,6 +111,10 @@ impl Redactor {
             .chain(exchange.model.as_mut())
             .chain(exchange.served_model.as_mut())
             .chain(exchange.agent.as_mut().and_then(|agent| agent.kind.as_mut()))
+            .chain(exchange.project.as_mut().map(|project| &mut project.value))
+            .chain(exchange.opening.as_mut())
+            .chain(exchange.asked.as_mut())
+            .chain(exchange.tool_times.iter_mut().map(|time| &mut time.name))
             .chain(exchange.tools.iter_mut());
         for text in texts {
             *text = self.text_with(text, &ids);
