@@ -24,6 +24,7 @@
 //! - What a full disk refused is kept in memory and written later, or the record says what is missing.
 
 mod bodies;
+mod browse;
 mod convert;
 mod cut;
 mod error;
@@ -35,6 +36,7 @@ mod location;
 mod open;
 mod packs;
 mod query;
+mod reach;
 mod record;
 mod reindex;
 mod retain;

@@ -55,8 +55,10 @@ impl FromStr for Cursor {
 pub struct Listing {
     /// Without headers: [`crate::Store::get`] has them.
     pub rows: Vec<Exchange>,
-    /// How many match in all, whatever the page.
+    /// How many match in all, whatever the page; if not [`Listing::exact`], at least so many.
     pub total: u64,
+    /// Whether `total` was counted. A text that stands nearly everywhere is not counted, to answer at once: [`crate::Store::stats`] does.
+    pub exact: bool,
     /// Where the next page begins; `None` at the end.
     pub next: Option<Cursor>,
 }

@@ -56,9 +56,9 @@ impl Phrase {
 
 /// Where a text was found.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+struct Found {
     /// Numbers of the exchanges' rows.
-    pub(crate) exchanges: BTreeSet<i64>,
+    exchanges: BTreeSet<i64>,
     /// Pieces that have it.
     pieces: HashSet<i64>,
     /// These and all lists above them.
@@ -73,26 +73,34 @@ pub(crate) struct Searcher<'a> {
 
 impl Searcher<'_> {
     /// All exchanges that have the phrase.
-    pub(crate) fn find(&self, phrase: &Phrase) -> Result<Found, Error> {
-        let Some(query) = phrase.query() else { return Ok(Found::default()) };
-        let mut statement = self.connection.prepare_cached("SELECT rowid FROM text WHERE text MATCH ?")?;
-        let places = statement.query_map([query], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    pub(crate) fn find(&self, phrase: &Phrase) -> Result<BTreeSet<i64>, Error> {
         let mut found = Found::default();
-        for place in places {
-            if phrase.words.len() == 1 || self.has(place, phrase)? {
+        for place in self.candidates(phrase)? {
+            if self.is_confirmed(place, phrase)? {
                 found.pieces.insert(place);
             }
         }
         self.climb(&mut found)?;
-        Ok(found)
+        Ok(found.exchanges)
     }
 
-    fn has(&self, place: i64, phrase: &Phrase) -> Result<bool, Error> {
+    /// Pieces that have all the words.
+    pub(crate) fn candidates(&self, phrase: &Phrase) -> Result<Vec<i64>, Error> {
+        let Some(query) = phrase.query() else { return Ok(Vec::new()) };
+        let mut statement = self.connection.prepare_cached("SELECT rowid FROM text WHERE text MATCH ?")?;
+        Ok(statement.query_map([query], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the words stand one after the other in a piece that has them all.
+    pub(crate) fn is_confirmed(&self, place: i64, phrase: &Phrase) -> Result<bool, Error> {
+        if phrase.words.len() == 1 {
+            return Ok(true);
+        }
         Ok(self.text_of(place)?.is_some_and(|text| phrase.is_in(&text)))
     }
 
     /// The text by which a piece was indexed.
-    fn text_of(&self, place: i64) -> Result<Option<String>, Error> {
+    pub(crate) fn text_of(&self, place: i64) -> Result<Option<String>, Error> {
         let own = self.shelf.with(self.connection, place, |bytes, kind| {
             let is_json = matches!(kind, Kind::Text | Kind::Glue);
             Ok((words::of_piece(kind, bytes), is_json))
@@ -152,48 +160,6 @@ impl Searcher<'_> {
         }
         Ok(())
     }
-
-    /// Where in an exchange's bodies it stands, the newest places first.
-    pub(crate) fn excerpts(
-        &self,
-        seq: i64,
-        found: &Found,
-        phrase: &Phrase,
-        limit: usize,
-    ) -> Result<Vec<Excerpt>, Error> {
-        let mut roots = self.connection.prepare_cached(
-            "SELECT side, root FROM body WHERE exchange = ? AND root IS NOT NULL ORDER BY side DESC",
-        )?;
-        let roots = roots.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let roots = roots.collect::<Result<Vec<(i64, i64)>, _>>()?;
-        let mut excerpts = Vec::new();
-        for (side, root) in roots {
-            let side = if side == 0 { Side::Request } else { Side::Response };
-            let mut stack = vec![root];
-            while let Some(place) = stack.pop() {
-                if excerpts.len() >= limit {
-                    return Ok(excerpts);
-                }
-                if !found.above.contains(&place) {
-                    continue;
-                }
-                if found.pieces.contains(&place) {
-                    let text = self.text_of(place)?;
-                    excerpts.extend(text.and_then(|text| excerpt(side, &text, phrase)));
-                }
-                self.shelf.with(self.connection, place, |bytes, kind| {
-                    if kind == Kind::List {
-                        stack.extend(list::decode(bytes).filter_map(|entry| match entry {
-                            Ok(EntryRef::Place(place)) => Some(place),
-                            _ => None,
-                        }));
-                    }
-                    Ok(())
-                })?;
-            }
-        }
-        Ok(excerpts)
-    }
 }
 
 /// Marks pieces and the lists of the same pack above them. Returns what was not marked before.
@@ -227,7 +193,7 @@ pub struct Excerpt {
 }
 
 /// The first place where the phrase stands in a text, with what is around it.
-fn excerpt(side: Side, text: &str, phrase: &Phrase) -> Option<Excerpt> {
+pub(crate) fn excerpt(side: Side, text: &str, phrase: &Phrase) -> Option<Excerpt> {
     let text = text.split(words::BREAK).find(|text| phrase.is_in(text))?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let found = words::spans(&text);

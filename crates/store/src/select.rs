@@ -26,10 +26,7 @@ pub(crate) struct Select<'a> {
 impl<'a> Select<'a> {
     /// Prepares a question about what the filter means.
     pub(crate) fn new(searcher: Searcher<'a>, filter: &Filter) -> Result<Select<'a>, Error> {
-        let mut find = |text: &str| {
-            let found = searcher.find(&Phrase::new(text))?;
-            Ok(found.exchanges.into_iter().collect())
-        };
+        let mut find = |text: &str| Ok(searcher.find(&Phrase::new(text))?.into_iter().collect());
         let (condition, values) = condition(filter, &mut find)?;
         Ok(Select { searcher, condition, values })
     }
@@ -58,7 +55,7 @@ impl<'a> Select<'a> {
              ORDER BY started_us DESC, seq DESC LIMIT ? OFFSET ?"
         ))?;
         let mut rows = statement.query(params_from_iter(&bound))?;
-        let mut listing = Listing { rows: Vec::new(), total: total.cast_unsigned(), next: None };
+        let mut listing = Listing { rows: Vec::new(), total: total.cast_unsigned(), exact: true, next: None };
         let mut last = None;
         while let Some(found) = rows.next()? {
             if listing.rows.len() as u64 == page.size {

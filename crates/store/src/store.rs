@@ -8,11 +8,12 @@ use crate::exchange::Exchange;
 use crate::filter::Filter;
 use crate::location::Location;
 use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
+use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
 use crate::shelf::Shelf;
 use crate::writer::Writer;
-use crate::{convert, frames, open, row};
+use crate::{browse, convert, frames, open, row};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs;
 use std::io;
@@ -102,7 +103,7 @@ impl Store {
         self.0.shelf.read_answers_with(Box::new(read));
     }
 
-    fn searcher<'a>(&'a self, connection: &'a Connection) -> Searcher<'a> {
+    pub(crate) fn searcher<'a>(&'a self, connection: &'a Connection) -> Searcher<'a> {
         Searcher { connection, shelf: self.shelf() }
     }
 
@@ -150,7 +151,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, Error> {
-        self.read(|connection| Select::new(self.searcher(connection), filter)?.list(page))
+        self.read(|connection| {
+            let searcher = self.searcher(connection);
+            let quick = browse::list(&searcher, filter, page)?;
+            quick.map_or_else(|| Select::new(searcher, filter)?.list(page), Ok)
+        })
     }
 
     /// Where a text stands in these exchanges, at most so many places in each; nothing for those that do not have it.
@@ -160,10 +165,9 @@ impl Store {
     pub fn excerpts(&self, ids: &[Uuid], text: &str, limit: usize) -> Result<Vec<Vec<Excerpt>>, Error> {
         self.read(|connection| {
             let searcher = self.searcher(connection);
-            let phrase = Phrase::new(text);
-            let found = searcher.find(&phrase)?;
+            let mut reach = Reach::new(&searcher, Phrase::new(text))?;
             let excerpts = |id: &Uuid| match sequence(connection, *id)? {
-                Some(seq) => searcher.excerpts(seq, &found, &phrase, limit),
+                Some(seq) => reach.excerpts(seq, limit),
                 None => Ok(Vec::new()),
             };
             ids.iter().map(excerpts).collect()

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
-use store::{Cursor, Exchange, Filter, Page, Store};
+use store::{Cursor, Exchange, Filter, Listing, Page, Store};
 use uuid::Uuid;
 
 /// How often `tail` looks for what is new.
@@ -61,12 +61,19 @@ impl List {
                 writeln!(out, "{}", line(exchange, style))?;
             }
             if let Some(next) = listing.next {
-                let more = format!("{} of {}; go on with --cursor {next}", listing.rows.len(), listing.total);
+                let more =
+                    format!("{} of {}; go on with --cursor {next}", listing.rows.len(), total(&listing));
                 writeln!(out, "{}", style.mark(Mark::Dim, &more))?;
             }
             Ok(())
         })
     }
+}
+
+/// How many match, as far as that was counted.
+fn total(listing: &Listing) -> String {
+    let at_least = if listing.exact { "" } else { "at least " };
+    format!("{at_least}{}", listing.total)
 }
 
 fn rows(exchanges: &[Exchange], out: &mut dyn Write) -> anyhow::Result<()> {
@@ -124,7 +131,7 @@ impl Search {
                 writeln!(
                     out,
                     "{}",
-                    style.mark(Mark::Dim, &format!("{shown} of {} requests", listing.total))
+                    style.mark(Mark::Dim, &format!("{shown} of {} requests", total(&listing)))
                 )?;
             }
             Ok(())

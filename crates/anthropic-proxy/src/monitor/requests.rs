@@ -76,7 +76,7 @@ pub(super) async fn list(
     };
     blocking(move || {
         let listing = monitor.store.list(&filter, &Page { number: page, size: limit, after })?;
-        let total = listing.total;
+        let (total, total_exact) = (listing.total, listing.exact);
         let next_cursor = listing.next.map(|cursor| cursor.to_string());
         if bodies {
             let data = listing
@@ -86,7 +86,9 @@ pub(super) async fn list(
                 .filter_map(|row| monitor.store.get(row.id).transpose())
                 .map(|exchange| Ok(view::detail(Recorded::load(&monitor.store, exchange?)?, EVERYTHING)))
                 .collect::<Result<Vec<_>, Failure>>()?;
-            return Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response());
+            return Ok(
+                Json(RequestPage { data, total, total_exact, page, limit, next_cursor }).into_response()
+            );
         }
         let mut data = listing.rows.iter().map(view::row).collect::<Vec<_>>();
         let ids: Vec<Uuid> = listing.rows.iter().map(|row| row.id).collect();
@@ -95,7 +97,7 @@ pub(super) async fn list(
                 row.excerpts.extend(excerpts.iter().map(view::excerpt).take(EXCERPTS - row.excerpts.len()));
             }
         }
-        Ok(Json(RequestPage { data, total, page, limit, next_cursor }).into_response())
+        Ok(Json(RequestPage { data, total, total_exact, page, limit, next_cursor }).into_response())
     })
     .await
 }

@@ -214,8 +214,10 @@ pub(crate) struct ErrorInfo {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequestPage<T> {
     pub(crate) data: Vec<T>,
-    /// How many match, whatever the page.
+    /// How many match, whatever the page; if not `totalExact`, at least so many.
     pub(crate) total: u64,
+    /// False for a text that stands nearly everywhere: it is answered at once, not counted. `/api/monitor/stats` counts.
+    pub(crate) total_exact: bool,
     pub(crate) page: u64,
     pub(crate) limit: u64,
     /// What `cursor` takes to answer the next page, whatever is recorded meanwhile; null at the end.

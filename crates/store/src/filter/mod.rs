@@ -106,6 +106,22 @@ impl Filter {
         self.0 == Expr::All
     }
 
+    /// The texts that must all be there, and what else must hold.
+    pub(crate) fn apart(&self) -> (Vec<&str>, Filter) {
+        let terms = match &self.0 {
+            Expr::And(terms) => terms.iter().collect(),
+            one => vec![one],
+        };
+        let text = |term: &&Expr| matches!(term, Expr::Test(Test::Text(_)));
+        let (texts, others): (Vec<&Expr>, Vec<&Expr>) = terms.into_iter().partition(text);
+        let texts = texts.into_iter().filter_map(|term| match term {
+            Expr::Test(Test::Text(text)) => Some(text.as_str()),
+            _ => None,
+        });
+        let others: Vec<Expr> = others.into_iter().cloned().collect();
+        (texts.collect(), Filter(if others.is_empty() { Expr::All } else { Expr::And(others) }))
+    }
+
     /// The texts that are asked for, to show where they stand; not those that must be absent.
     pub fn texts(&self) -> Vec<&str> {
         fn collect<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {

@@ -28,6 +28,7 @@ class RequestList {
   #load = 0;
   #arrived = new Map<string, RequestRow>();
   #loading = false;
+  #counted = true;
   #frame = 0;
   #fetching = new Set<number>();
   #statsDue: ReturnType<typeof setTimeout> | undefined;
@@ -63,7 +64,9 @@ class RequestList {
     try {
       const page = await this.#fetchPage(1);
       if (load !== this.#load) return;
+      this.#counted = page.totalExact;
       this.#window.reset(page.data, page.total);
+      this.#takeCount();
       this.state = 'ready';
       this.problem = '';
       this.filterProblem = null;
@@ -224,9 +227,17 @@ class RequestList {
       if (filters !== this.#filters) return;
       this.stats = stats;
       this.statsProblem = '';
+      this.#takeCount();
     } catch (problem) {
       if (filters === this.#filters) this.statsProblem = problem instanceof Error ? problem.message : '';
     }
+  }
+
+  /** A list that was answered before it was counted takes its length from the figures. */
+  #takeCount(): void {
+    if (this.#counted || !this.stats || this.stats.totalRequests <= this.#window.total) return;
+    this.#window.total = this.stats.totalRequests;
+    this.#changed();
   }
 
   async #fetchModels(): Promise<void> {
