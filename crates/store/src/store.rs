@@ -284,9 +284,13 @@ impl Store {
         visit: &mut dyn FnMut(Exchange) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut cursor = Cursor::NEWEST;
+        // A text is looked for once.
+        let condition =
+            self.read(|connection| Ok(Select::new(self.searcher(connection), filter)?.into_condition()))?;
         loop {
-            let batch =
-                self.read(|connection| Select::new(self.searcher(connection), filter)?.next(&mut cursor))?;
+            let batch = self.read(|connection| {
+                Select::again(self.searcher(connection), condition.clone()).next(&mut cursor)
+            })?;
             if batch.is_empty() {
                 return Ok(());
             }

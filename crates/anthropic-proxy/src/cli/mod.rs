@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod analyze;
 mod demo;
 mod export;
 mod import;
@@ -51,6 +52,7 @@ enum Command {
     Export(export::Export),
     /// Take a bundle or an HTTP Archive (HAR) back into the record
     Import(import::Import),
+    Analyze(analyze::Analyze),
     List(list::List),
     Show(show::Show),
     Search(list::Search),
@@ -83,6 +85,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Demo(demo)) => demo.with(cli.flags).run(),
         Some(Command::Export(export)) => export.with(cli.flags).run(),
         Some(Command::Import(import)) => import.with(cli.flags).run(),
+        Some(Command::Analyze(analyze)) => analyze.with(cli.flags).run(),
         Some(Command::List(list)) => list.with(cli.flags).run(),
         Some(Command::Show(show)) => show.with(cli.flags).run(),
         Some(Command::Search(search)) => search.with(cli.flags).run(),
