@@ -39,7 +39,8 @@ impl Import {
                 bar.set_length(total);
                 bar.set_position(done);
             };
-            let imported = import::import(&mut file, &store, &mut writer, &mut progress)
+            let imported = import::check(&mut file, config.folder().map(PathBuf::as_path), &mut progress)
+                .and_then(|checked| checked.write(&mut file, &store, &mut writer, &mut progress))
                 .with_context(|| format!("cannot import {}", path.display()))?;
             bar.finish_and_clear();
             println!("{}: {imported}", path.display());

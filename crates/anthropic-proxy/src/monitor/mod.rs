@@ -5,6 +5,7 @@ mod assets;
 mod export;
 mod facets;
 mod home;
+mod import;
 mod keeping;
 mod query;
 mod report;
@@ -23,6 +24,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
+pub(crate) use import::ImportState;
 pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
 use std::sync::Arc;
@@ -45,6 +47,7 @@ pub(crate) struct Monitor {
     pub(crate) stopping: Stopping,
     stats: stats::StatsCache,
     reindexing: keeping::Reindexing,
+    importing: import::Importing,
 }
 
 /// Counts the clients that keep this proxy in use (`run`).
@@ -74,6 +77,7 @@ impl Monitor {
             stopping,
             stats: stats::StatsCache::default(),
             reindexing: keeping::Reindexing::default(),
+            importing: import::Importing::default(),
         }
     }
 }
@@ -100,6 +104,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(keeping::pin))
         .routes(routes!(keeping::pin_session))
         .routes(routes!(keeping::reindex))
+        .routes(routes!(import::import, import::import_state))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(facets::facets))
