@@ -84,7 +84,8 @@ fn read(
 
 /// Sends the file to the proxy, and shows first how much of it has gone, then how far the proxy has come.
 fn ask(url: &str, file: File, bar: &ProgressBar) -> anyhow::Result<Imported> {
-    let length = file.metadata().and_then(|about| if about.is_dir() { Err(folder()) } else { Ok(about.len()) })?;
+    let length =
+        file.metadata().and_then(|about| if about.is_dir() { Err(folder()) } else { Ok(about.len()) })?;
     bar.set_length(length);
     let sent = bar.wrap_read(file);
     let (done, wait) = mpsc::channel();
