@@ -146,6 +146,19 @@ impl Store {
         })
     }
 
+    /// Whether all exchanges of a session are kept whatever the retention says, those to come too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn is_session_pinned(&self, session: &str) -> Result<bool, Error> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT 1 FROM pinned_session JOIN name ON name.id = pinned_session.name WHERE name.text = ?",
+            )?;
+            Ok(statement.exists([session])?)
+        })
+    }
+
     /// A page of exchanges, newest first, without headers.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod keep;
 mod list;
+mod pin;
 mod run;
 mod serve;
 mod show;
@@ -60,6 +61,9 @@ enum Command {
     Stats(keep::Stats),
     Verify(keep::Verify),
     Reindex(keep::Reindex),
+    Pin(pin::Pin),
+    /// Let `prune` and the limits delete them again
+    Unpin(pin::Pin),
     Prune(keep::Prune),
     Clear(keep::Clear),
     /// Print the completions for a shell
@@ -93,6 +97,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Stats(stats)) => stats.with(cli.flags).run(),
         Some(Command::Verify(verify)) => verify.with(cli.flags).run(),
         Some(Command::Reindex(reindex)) => reindex.with(cli.flags).run(),
+        Some(Command::Pin(pin)) => pin.with(cli.flags).run(true),
+        Some(Command::Unpin(pin)) => pin.with(cli.flags).run(false),
         Some(Command::Prune(prune)) => prune.with(cli.flags).run(),
         Some(Command::Clear(clear)) => clear.with(cli.flags).run(),
         Some(Command::Completions { shell }) => {

@@ -6,6 +6,7 @@ mod door;
 mod export;
 mod facets;
 mod home;
+mod import;
 mod keeping;
 mod query;
 mod report;
@@ -24,7 +25,11 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
+<<<<<<< HEAD
 use door::Door;
+=======
+pub(crate) use import::ImportState;
+>>>>>>> rest3
 pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
 use std::net::SocketAddr;
@@ -49,6 +54,7 @@ pub(crate) struct Monitor {
     door: Door,
     stats: stats::StatsCache,
     reindexing: keeping::Reindexing,
+    importing: import::Importing,
 }
 
 /// Counts the clients that keep this proxy in use (`run`).
@@ -81,6 +87,7 @@ impl Monitor {
             door,
             stats: stats::StatsCache::default(),
             reindexing: keeping::Reindexing::default(),
+            importing: import::Importing::default(),
         }
     }
 }
@@ -107,6 +114,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(keeping::pin))
         .routes(routes!(keeping::pin_session))
         .routes(routes!(keeping::reindex))
+        .routes(routes!(import::import, import::import_state))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(facets::facets))
