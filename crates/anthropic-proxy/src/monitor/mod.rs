@@ -25,11 +25,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-<<<<<<< HEAD
 use door::Door;
-=======
 pub(crate) use import::ImportState;
->>>>>>> rest3
 pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
 use std::net::SocketAddr;
