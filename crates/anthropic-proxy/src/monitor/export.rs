@@ -113,12 +113,16 @@ fn streamed(store: Store, which: Which, options: Options, opening: Opening) -> B
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     tokio::task::spawn_blocking(move || {
         let mut out = io::BufWriter::with_capacity(CHUNK, Chunks(&sender));
-        let written = export::write(&store, which, &options, opening, &mut out).and_then(|_| out.flush());
+        let mut requests = 0;
+        let mut progress = |written| requests = written;
+        let written = export::write(&store, which, &options, opening, &mut out, &mut progress)
+            .and_then(|_| out.flush());
         if let Err(error) = written {
             // A second try at what was refused would block for nobody.
             drop(out.into_parts());
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                tracing::error!(%error, "an export ended early");
+            match error.kind() {
+                io::ErrorKind::BrokenPipe => tracing::debug!(requests, "the reader of an export has left"),
+                _ => tracing::error!(%error, requests, "an export ended early"),
             }
             let _ = sender.blocking_send(Err(error));
         }
