@@ -5,7 +5,7 @@ mod signals;
 
 use crate::capture::note::Note;
 use crate::capture::{Capture, queue};
-use crate::config::Config;
+use crate::config::{Config, Token};
 use crate::live::Live;
 use crate::monitor::{self, Monitor, MonitorServer};
 use crate::proxy::{LoopGuard, Proxy};
@@ -80,7 +80,12 @@ impl App {
             capture,
             on_client_disconnect: config.on_client_disconnect,
         };
-        let instance = config.folder().map(|folder| Instance::announce(folder, &url(&config))).transpose()?;
+        let instance = config
+            .folder()
+            .map(|folder| {
+                Instance::announce(folder, &url(&config), config.monitor_token.as_ref().map(Token::reveal))
+            })
+            .transpose()?;
         Ok(App {
             config,
             listeners,

@@ -28,6 +28,7 @@ mod proxy;
 mod reading;
 mod recorded;
 mod recorder;
+mod report;
 mod view;
 
 use std::process::ExitCode;

@@ -127,6 +127,36 @@ fn the_record_is_changed_beside_the_proxy_and_without_it() {
 }
 
 #[test]
+fn pins_are_set_beside_the_proxy_and_without_it() {
+    let mut proxy = recorded();
+    let folder = proxy.folder.clone();
+    let ids: Vec<String> = proxy.rows(3).iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(said(&folder, &["pin", "last", &ids[2]]), "2 requests pinned\n");
+    let list = said(&folder, &["list"]);
+    let marked: Vec<bool> = list.lines().skip(1).map(|line| line.contains(" pinned")).collect();
+    assert_eq!(marked, [true, false, true], "{list}");
+    assert_eq!(said(&folder, &["prune", "--keep", "0"]), "1 requests deleted\n");
+    assert_eq!(said(&folder, &["unpin", "last"]), "1 request no longer pinned\n");
+    assert_eq!(said(&folder, &["pin", "--session", "5e"]), "2 requests pinned\n");
+
+    proxy.child.kill().unwrap();
+    proxy.child.wait().unwrap();
+    assert_eq!(said(&folder, &["unpin", "--session", "5e55"]), "2 requests no longer pinned\n");
+    assert_eq!(said(&folder, &["pin", &ids[2][..35]]), "1 request pinned\n");
+    assert_eq!(said(&folder, &["prune", "--keep", "0"]), "1 requests deleted\n");
+    for (arguments, says) in [
+        (["pin", "ffffffff", "last"].as_slice(), "there is no request ffffffff"),
+        (&["pin", "--session", "nobody"], "there is no session nobody"),
+        (&["unpin"], "ID"),
+    ] {
+        let output = run(&folder, arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(says), "{arguments:?}: {error}");
+    }
+    assert!(said(&folder, &["list"]).contains(" pinned"));
+}
+
+#[test]
 fn tail_shows_what_ends_and_a_closed_pipe_ends_it() {
     let proxy = recorded();
     let mut tail = command(&["tail", "--json", "--data-dir", proxy.folder.to_str().unwrap()])

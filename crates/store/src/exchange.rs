@@ -86,6 +86,10 @@ pub struct Exchange {
     pub opening: Option<String>,
     /// The beginning of what is newly asked in words; `None` if only results of tools came in.
     pub asked: Option<String>,
+    /// Unicode characters of what is newly asked in words.
+    pub characters_in: u64,
+    /// Unicode characters of the answer's text, thinking and tools left out.
+    pub characters_out: u64,
     /// The tools that ran before this call, as the client states them.
     pub tool_times: Vec<ToolTime>,
     /// Why a compaction runs, as the client states it: `auto`, `manual`, `reactive`.

@@ -81,7 +81,7 @@ impl Names {
 }
 
 /// What [`upsert`] writes, in the order of its values.
-const COLUMNS: [&str; 39] = [
+const COLUMNS: [&str; 38] = [
     "id",
     "started_us",
     "status",
@@ -101,7 +101,6 @@ const COLUMNS: [&str; 39] = [
     "project",
     "program",
     "version",
-    "opening",
     "connect_us",
     "first_byte_us",
     "first_token_us",
@@ -178,7 +177,6 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
         named(exchange.project.as_ref().map(|project| project.value.as_str()))?,
         named(program.map(|program| program.name.as_str()))?,
         named(program.and_then(|program| program.version.as_deref()))?,
-        named(exchange.opening.as_deref())?,
         time(exchange.timing.connect_us),
         time(exchange.timing.first_byte_us),
         time(exchange.timing.first_token_us),

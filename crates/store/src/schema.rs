@@ -80,8 +80,8 @@ const FORMAT_2: &str = "
         http_status INTEGER,
         flags INTEGER NOT NULL,             -- see row.rs
         path INTEGER, model INTEGER, served_model INTEGER, session INTEGER, agent INTEGER, agent_kind INTEGER,
-        class INTEGER, stop INTEGER, error INTEGER, prompt INTEGER, project INTEGER, program INTEGER, version INTEGER,
-        opening INTEGER,                    -- each a name
+        class INTEGER, stop INTEGER, error INTEGER, prompt INTEGER, project INTEGER, program INTEGER,
+        version INTEGER,                    -- each a name
         connect_us INTEGER, first_byte_us INTEGER, first_token_us INTEGER, gap_us INTEGER, end_us INTEGER,
         input INTEGER, output INTEGER, cache_read INTEGER, cache_creation INTEGER, cache_creation_1h INTEGER,
         thinking INTEGER, total_input INTEGER,

@@ -31,6 +31,11 @@ impl<'a> Select<'a> {
         Ok(Select { searcher, condition, values })
     }
 
+    /// The same question once more, of a later state.
+    pub(crate) fn again(searcher: Searcher<'a>, (condition, values): (String, Vec<Value>)) -> Select<'a> {
+        Select { searcher, condition, values }
+    }
+
     /// The condition on rows of `exchange`, with its parameters.
     pub(crate) fn into_condition(self) -> (String, Vec<Value>) {
         (self.condition, self.values)

@@ -146,6 +146,19 @@ impl Store {
         })
     }
 
+    /// Whether all exchanges of a session are kept whatever the retention says, those to come too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn is_session_pinned(&self, session: &str) -> Result<bool, Error> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT 1 FROM pinned_session JOIN name ON name.id = pinned_session.name WHERE name.text = ?",
+            )?;
+            Ok(statement.exists([session])?)
+        })
+    }
+
     /// A page of exchanges, newest first, without headers.
     ///
     /// # Errors
@@ -284,9 +297,13 @@ impl Store {
         visit: &mut dyn FnMut(Exchange) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut cursor = Cursor::NEWEST;
+        // A text is looked for once.
+        let condition =
+            self.read(|connection| Ok(Select::new(self.searcher(connection), filter)?.into_condition()))?;
         loop {
-            let batch =
-                self.read(|connection| Select::new(self.searcher(connection), filter)?.next(&mut cursor))?;
+            let batch = self.read(|connection| {
+                Select::again(self.searcher(connection), condition.clone()).next(&mut cursor)
+            })?;
             if batch.is_empty() {
                 return Ok(());
             }

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Note {
     pid: u32,
     url: String,
+    /// What opens its page and API, if they need one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 /// Our own note; removed when dropped. After a crash it stays, and whoever reads it asks whether somebody is there.
@@ -27,15 +30,25 @@ impl Instance {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(super) fn announce(folder: &Path, url: &str) -> anyhow::Result<Instance> {
+    pub(super) fn announce(folder: &Path, url: &str, token: Option<&str>) -> anyhow::Result<Instance> {
         let path = folder.join(FILE);
-        let note = serde_json::to_string(&Note { pid: std::process::id(), url: url.to_owned() })?;
-        // Whole or not at all: somebody may be reading it.
-        let draft = folder.join(format!("{FILE}.{}", std::process::id()));
-        fs::write(&draft, note).and_then(|()| fs::rename(&draft, &path)).with_context(|| {
+        let note = Note { pid: std::process::id(), url: url.to_owned(), token: token.map(str::to_owned) };
+        let note = serde_json::to_string(&note)?;
+        // Whole or not at all: somebody may be reading it. Only its owner may.
+        let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut draft| {
+            draft.write_all(note.as_bytes())?;
+            draft.persist(&path).map_err(|error| error.error)
+        });
+        written.with_context(|| {
             format!("cannot write {}\nhint: choose another folder with DATA_DIR", path.display())
         })?;
         Ok(Instance(path))
+    }
+
+    /// What opens the page and API of the proxy that left its note in this folder, if they need one.
+    pub(crate) fn token(folder: &Path) -> Option<String> {
+        let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
+        note.token
     }
 
     /// The URL of the proxy that records into this folder now, if one does and answers.
@@ -66,5 +79,5 @@ fn is_healthy(url: &str) -> bool {
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)
     };
-    ask().is_some_and(|answer| answer.contains("proxy_version"))
+    ask().is_some_and(|answer| answer.contains("\"status\":\"healthy\""))
 }

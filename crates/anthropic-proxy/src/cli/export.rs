@@ -77,13 +77,8 @@ impl Export {
                 eprintln!("{written} requests written to {}", path.display());
             }
             None => {
-                let mut out = io::BufWriter::new(io::stdout().lock());
-                let written = export::write(&store, which, &options, opening, &mut out);
-                match written.and_then(|_| out.flush()) {
-                    // Whoever reads has seen enough.
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                    result => result.context("cannot write the export")?,
-                }
+                to_output(|out| export::write(&store, which, &options, opening, out).map(drop))
+                    .context("cannot write the export")?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -102,10 +97,22 @@ impl Export {
 }
 
 /// Written beside it first, so that there is never half a file under that name. Readable by its owner only.
-fn to_file(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<u64>) -> io::Result<u64> {
+pub(super) fn to_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<T>,
+) -> io::Result<T> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
     let written = write(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.persist(path).map_err(|error| error.error)?;
     Ok(written)
+}
+
+/// Written to standard output; that whoever reads has seen enough is no error.
+pub(super) fn to_output(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }

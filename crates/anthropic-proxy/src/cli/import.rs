@@ -1,15 +1,23 @@
-//! `import`: takes a bundle or an HTTP Archive back into the record.
+//! `import`: takes a bundle or an HTTP Archive back into the record, through the proxy if one holds it.
 
+use super::source::said_no;
+use crate::app::Instance;
 use crate::config::{Config, Flags};
-use crate::import;
+use crate::import::{self, Imported};
+use crate::monitor::ImportState;
 use crate::reading::streamed_text;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::Store;
+use std::sync::mpsc;
+use std::time::Duration;
+use store::{Store, Writer};
+
+/// How often the proxy is asked how far it has come.
+const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
@@ -27,25 +35,100 @@ impl Import {
 
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(&self.flags)?;
-        config.folder().context(
+        let folder = config.folder().context(
             "nothing can be imported into a record in memory\nhint: name a folder with --data-dir",
         )?;
-        let (store, mut writer) = Store::open(&config.data)?;
-        store.read_answers_with(streamed_text);
+        let mut keeper = match Instance::running(folder) {
+            Some(url) => Keeper::Server(url),
+            None => {
+                let (store, writer) = Store::open(&config.data)?;
+                store.read_answers_with(streamed_text);
+                Keeper::Own(store, Box::new(writer))
+            }
+        };
         for path in &self.files {
-            let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
             let bar = bytes_bar();
-            let mut progress = |done, total| {
-                bar.set_length(total);
-                bar.set_position(done);
+            let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+            let imported = match &mut keeper {
+                Keeper::Server(url) => ask(url, file, &bar),
+                Keeper::Own(store, writer) => read(folder, file, store, writer, &bar),
             };
-            let imported = import::import(&mut file, &store, &mut writer, &mut progress)
-                .with_context(|| format!("cannot import {}", path.display()))?;
             bar.finish_and_clear();
+            let imported = imported.with_context(|| format!("cannot import {}", path.display()))?;
             println!("{}: {imported}", path.display());
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Who writes: unlike elsewhere, a folder without a record is no mistake.
+enum Keeper {
+    Server(String),
+    Own(Store, Box<Writer>),
+}
+
+fn read(
+    folder: &Path,
+    mut file: File,
+    store: &Store,
+    writer: &mut Writer,
+    bar: &ProgressBar,
+) -> anyhow::Result<Imported> {
+    let mut progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let checked = import::check(&mut file, Some(folder), &mut progress)?;
+    Ok(checked.write(&mut file, store, writer, &mut progress)?)
+}
+
+/// Sends the file to the proxy, and shows first how much of it has gone, then how far the proxy has come.
+fn ask(url: &str, file: File, bar: &ProgressBar) -> anyhow::Result<Imported> {
+    let length =
+        file.metadata().and_then(|about| if about.is_dir() { Err(folder()) } else { Ok(about.len()) })?;
+    bar.set_length(length);
+    let sent = bar.wrap_read(file);
+    let (done, wait) = mpsc::channel();
+    let address = url.to_owned();
+    std::thread::spawn(move || {
+        // Whoever waited may have been interrupted.
+        let _ = done.send(send(&address, sent, length));
+    });
+    loop {
+        match wait.recv_timeout(LOOK) {
+            Ok(imported) => return imported,
+            Err(mpsc::RecvTimeoutError::Timeout) if bar.is_hidden() => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let state = ureq::get(format!("{url}/api/monitor/import")).call();
+                let state = state.and_then(|mut answer| answer.body_mut().read_json::<ImportState>());
+                if let Some(state) = state.ok().filter(|state| state.running && state.total > 0) {
+                    bar.set_length(state.total);
+                    bar.set_position(state.done);
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => anyhow::bail!("the import was given up"),
+        }
+    }
+}
+
+fn folder() -> std::io::Error {
+    std::io::Error::other("it is a folder\nhint: give the name of a file")
+}
+
+fn send(url: &str, file: impl std::io::Read, length: u64) -> anyhow::Result<Imported> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let request = agent
+        .post(format!("{url}/api/monitor/import"))
+        .header("content-type", "application/octet-stream")
+        .header("content-length", length.to_string());
+    let mut file = file;
+    let mut answer = request
+        .send(ureq::SendBody::from_reader(&mut file))
+        .with_context(|| format!("the proxy at {url} does not answer"))?;
+    if !answer.status().is_success() {
+        return Err(said_no(url, &mut answer));
+    }
+    answer.body_mut().read_json().with_context(|| format!("the proxy at {url} answered something else"))
 }
 
 /// A bar on a terminal; nothing elsewhere.

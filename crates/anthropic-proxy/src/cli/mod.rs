@@ -1,10 +1,12 @@
 //! The command line: one file a subcommand.
 
+mod analyze;
 mod demo;
 mod export;
 mod import;
 mod keep;
 mod list;
+mod pin;
 mod run;
 mod serve;
 mod show;
@@ -51,6 +53,7 @@ enum Command {
     Export(export::Export),
     /// Take a bundle or an HTTP Archive (HAR) back into the record
     Import(import::Import),
+    Analyze(analyze::Analyze),
     List(list::List),
     Show(show::Show),
     Search(list::Search),
@@ -58,6 +61,9 @@ enum Command {
     Stats(keep::Stats),
     Verify(keep::Verify),
     Reindex(keep::Reindex),
+    Pin(pin::Pin),
+    /// Let `prune` and the limits delete them again
+    Unpin(pin::Pin),
     Prune(keep::Prune),
     Clear(keep::Clear),
     /// Print the completions for a shell
@@ -83,6 +89,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Demo(demo)) => demo.with(cli.flags).run(),
         Some(Command::Export(export)) => export.with(cli.flags).run(),
         Some(Command::Import(import)) => import.with(cli.flags).run(),
+        Some(Command::Analyze(analyze)) => analyze.with(cli.flags).run(),
         Some(Command::List(list)) => list.with(cli.flags).run(),
         Some(Command::Show(show)) => show.with(cli.flags).run(),
         Some(Command::Search(search)) => search.with(cli.flags).run(),
@@ -90,6 +97,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Stats(stats)) => stats.with(cli.flags).run(),
         Some(Command::Verify(verify)) => verify.with(cli.flags).run(),
         Some(Command::Reindex(reindex)) => reindex.with(cli.flags).run(),
+        Some(Command::Pin(pin)) => pin.with(cli.flags).run(true),
+        Some(Command::Unpin(pin)) => pin.with(cli.flags).run(false),
         Some(Command::Prune(prune)) => prune.with(cli.flags).run(),
         Some(Command::Clear(clear)) => clear.with(cli.flags).run(),
         Some(Command::Completions { shell }) => {

@@ -46,7 +46,12 @@ impl Run {
             Location::Folder(folder) => join_or_start(folder, &self.flags)?,
             Location::Memory => start(&self.flags, Stdio::null())?,
         };
-        let lease = lease(&url).with_context(|| format!("the proxy at {url} does not answer"))?;
+        let token = match &config.data {
+            Location::Folder(folder) => Instance::token(folder),
+            Location::Memory => config.monitor_token.map(|token| token.reveal().to_owned()),
+        };
+        let lease =
+            lease(&url, token.as_deref()).with_context(|| format!("the proxy at {url} does not answer"))?;
         eprintln!("anthropic-proxy: recording; the page is {url}/monitor");
         let (program, arguments) = self.command.split_first().context("no command was given")?;
         let mut command = Command::new(program);
@@ -87,6 +92,10 @@ fn start(flags: &Flags, log: Stdio) -> anyhow::Result<String> {
     let mut command = Command::new(program);
     command.args(["serve", "--until-unused", "--host", "127.0.0.1", "--port", "0"]);
     command.args(passed_on(flags));
+    if let Some(token) = &flags.monitor_token {
+        // Not as a flag: everybody on the machine can read those.
+        command.env("MONITOR_TOKEN", token);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     #[cfg(unix)]
     {
@@ -135,14 +144,20 @@ fn passed_on(flags: &Flags) -> Vec<String> {
 }
 
 /// Opens the connection that keeps the proxy in use.
-fn lease(url: &str) -> std::io::Result<TcpStream> {
+fn lease(url: &str, token: Option<&str>) -> std::io::Result<TcpStream> {
     let address = instance_address(url).ok_or_else(|| std::io::Error::other("its address is unknown"))?;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(b"GET /api/monitor/lease HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let ask = format!("GET /api/monitor/lease HTTP/1.1\r\nhost: localhost\r\n{authorization}\r\n");
+    stream.write_all(ask.as_bytes())?;
     // Held from the first byte of the answer on.
-    stream.read_exact(&mut [0; 12])?;
-    Ok(stream)
+    let mut begin = [0; 12];
+    stream.read_exact(&mut begin)?;
+    if begin.ends_with(b"200") {
+        return Ok(stream);
+    }
+    Err(std::io::Error::other(format!("it says {}", String::from_utf8_lossy(&begin))))
 }
 
 #[cfg(unix)]

@@ -65,9 +65,13 @@ impl Serve {
 fn welcome(app: &App) {
     let (url, config) = (app.url(), app.config());
     let place = config.folder().map_or("memory only".to_owned(), |folder| folder.display().to_string());
+    let page = match &config.monitor_token {
+        Some(token) => format!("{url}/monitor?token={}", token.reveal()),
+        None => format!("{url}/monitor"),
+    };
     let text = format!(
         "anthropic-proxy {} listens on {url} and forwards to {}\n\
-         page     {url}/monitor\n\
+         page     {page}\n\
          record   {place}\n\
          client   ANTHROPIC_BASE_URL={url} claude\n",
         env!("CARGO_PKG_VERSION"),

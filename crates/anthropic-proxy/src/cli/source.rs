@@ -3,7 +3,7 @@
 use crate::app::Instance;
 use crate::config::{Config, Flags};
 use crate::reading::streamed_text;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use jiff::Zoned;
 use serde::de::DeserializeOwned;
 use std::io::{self, Write};
@@ -81,10 +81,15 @@ pub(super) fn ask<T: DeserializeOwned>(url: &str, path: &str, query: &[(&str, St
     }
     let mut answer = request.send_empty().with_context(|| format!("the proxy at {url} does not answer"))?;
     if !answer.status().is_success() {
-        let problem: serde_json::Value = answer.body_mut().read_json().unwrap_or_default();
-        bail!("the proxy at {url} refused: {}", problem["error"].as_str().unwrap_or("it says no more"));
+        return Err(said_no(url, &mut answer));
     }
     answer.body_mut().read_json().with_context(|| format!("the proxy at {url} answered something else"))
+}
+
+/// Why the proxy did not do it, in its own words.
+pub(super) fn said_no(url: &str, answer: &mut ureq::http::Response<ureq::Body>) -> anyhow::Error {
+    let problem: serde_json::Value = answer.body_mut().read_json().unwrap_or_default();
+    anyhow!("the proxy at {url} refused: {}", problem["error"].as_str().unwrap_or("it says no more"))
 }
 
 /// The words of a filter on the command line.

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use store::Location;
 pub(crate) use upstream::reaches;
-pub(crate) use values::LogLevel;
+pub(crate) use values::{LogLevel, Token};
 
 /// The settings as flags. Each is text here; [`Config::load`] reads them all in one way, whatever their origin.
 #[derive(Debug, Clone, Default, Args)]
@@ -62,6 +62,9 @@ pub(crate) struct Flags {
     /// How long streams in flight may go on after SIGTERM, in milliseconds [env: SHUTDOWN_GRACE] [default: 30000]
     #[arg(long, value_name = "MS", global = true)]
     pub(crate) shutdown_grace: Option<String>,
+    /// What opens the page and its API; made anew at each start if others can reach the proxy and none is given [env: MONITOR_TOKEN]
+    #[arg(long, value_name = "TOKEN", global = true, hide_env_values = true)]
+    pub(crate) monitor_token: Option<String>,
     /// Host names, besides localhost and IP addresses, under which the page may be opened [env: ALLOWED_HOSTS]
     #[arg(long, value_name = "NAMES", global = true)]
     pub(crate) allowed_hosts: Option<String>,
@@ -84,6 +87,7 @@ impl Flags {
             "RETAIN_SIZE" => &self.retain_size,
             "RETAIN_COUNT" => &self.retain_count,
             "SHUTDOWN_GRACE" => &self.shutdown_grace,
+            "MONITOR_TOKEN" => &self.monitor_token,
             "ALLOWED_HOSTS" => &self.allowed_hosts,
             _ => return None,
         };
@@ -92,7 +96,7 @@ impl Flags {
 }
 
 /// The names of our settings: the only ones that are read from a `.env` file.
-pub(crate) const SETTINGS: [&str; 16] = [
+pub(crate) const SETTINGS: [&str; 17] = [
     "HOST",
     "PORT",
     "UPSTREAM_URL",
@@ -108,6 +112,7 @@ pub(crate) const SETTINGS: [&str; 16] = [
     "RETAIN_SIZE",
     "RETAIN_COUNT",
     "SHUTDOWN_GRACE",
+    "MONITOR_TOKEN",
     "ALLOWED_HOSTS",
 ];
 
@@ -136,6 +141,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// How long streams in flight may go on when the program is asked to end.
     pub(crate) shutdown_grace: Duration,
+    /// What opens the page and its API; `None`: they are open to this machine, which is all that reaches them.
+    pub(crate) monitor_token: Option<Token>,
     /// Host names under which the page may be opened.
     pub(crate) allowed_hosts: Vec<String>,
     /// Proxies on the way to the upstream, from the usual variables.
@@ -159,6 +166,7 @@ impl Config {
         let (host, listen) = values::listen(layers)?;
         let upstream = upstream::choose(layers, &listen, &mut notices)?;
         Ok(Config {
+            monitor_token: values::monitor_token(layers, &listen)?,
             listen,
             host,
             upstream,

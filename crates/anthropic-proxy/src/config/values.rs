@@ -8,6 +8,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 use store::Location;
+use uuid::Uuid;
 
 /// What is logged: this and everything graver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,4 +171,41 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 pub(super) fn allowed_hosts(layers: &Layers<'_>) -> Vec<String> {
     let text = layers.find("ALLOWED_HOSTS").map_or("", |found| found.text);
     text.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect()
+}
+
+/// A token that opens something of ours. It is not printed by chance.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// The token itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// The shortest token that is taken: anybody who reaches the proxy may try some.
+const SHORTEST: usize = 12;
+
+/// What was given; else a new one if anybody but this machine can reach the proxy.
+pub(super) fn monitor_token(layers: &Layers<'_>, listen: &[SocketAddr]) -> anyhow::Result<Option<Token>> {
+    let Some(found) = layers.find("MONITOR_TOKEN") else {
+        let is_exposed = listen.iter().any(|address| !address.ip().is_loopback());
+        return Ok(is_exposed.then(|| Token(Uuid::new_v4().simple().to_string())));
+    };
+    let is_plain = found.text.bytes().all(|byte| byte.is_ascii_graphic());
+    if found.text.len() < SHORTEST || !is_plain {
+        bail!(
+            "MONITOR_TOKEN (from {}) is too short or has signs that a header cannot carry\nhint: use {SHORTEST} or more letters and \
+             digits, such as the output of: openssl rand -hex 16",
+            found.origin
+        );
+    }
+    Ok(Some(Token(found.text.to_owned())))
 }

@@ -57,6 +57,9 @@ fn entry(item: &Item<'_>) -> Value {
         "timings": timings,
         "_anthropicProxy": view::row(exchange),
     });
+    if let Some(first) = exchange.timing.first_token_us {
+        entry["_firstTokenTime"] = milliseconds(first).into();
+    }
     let missing: Vec<_> = [("request", Side::Request), ("answer", Side::Response)]
         .into_iter()
         .filter_map(|(name, side)| Some(format!("body of the {name}: {}", item.missing(side)?)))
@@ -106,7 +109,7 @@ fn response(item: &Item<'_>) -> Value {
     if let Some(body) = body {
         put_text(&mut content, body, "encoding");
     }
-    json!({
+    let mut response = json!({
         "status": exchange.status.unwrap_or(0),
         "statusText": exchange.reason.as_deref().unwrap_or_default(),
         "httpVersion": exchange.response_version.as_deref().unwrap_or(&exchange.http_version),
@@ -116,7 +119,14 @@ fn response(item: &Item<'_>) -> Value {
         "redirectURL": header(&exchange.response_headers, "location").unwrap_or_default(),
         "headersSize": -1,
         "bodySize": if exchange.status.is_some() { i64::try_from(exchange.response_bytes).unwrap_or(-1) } else { -1 },
-    })
+    });
+    // Frames are of the bytes as they came: they say nothing about those of which the coding was undone.
+    let plain = header(&exchange.response_headers, "content-encoding").is_none_or(str::is_empty);
+    let frames = &item.recorded.frames;
+    if plain && item.recorded.response.is_some() && !frames.is_empty() {
+        response["_frames"] = frames.iter().map(|frame| json!([frame.len, frame.at_us])).collect();
+    }
+    response
 }
 
 fn put_text(fields: &mut Map<String, Value>, body: Vec<u8>, encoding: &str) {
@@ -178,7 +188,6 @@ fn plain(text: &str) -> String {
 }
 
 /// The whole time, milliseconds, and its parts, of which the whole is the sum.
-#[expect(clippy::cast_precision_loss, reason = "microseconds of an exchange stay far below 2^53")]
 fn timings(exchange: &Exchange) -> (f64, Value) {
     let timing = &exchange.timing;
     let connected = timing.connect_us.unwrap_or(0);
@@ -187,10 +196,15 @@ fn timings(exchange: &Exchange) -> (f64, Value) {
     // An answer may begin before the request has ended.
     let sent = sent.min(first);
     let end = timing.end_us.unwrap_or(first).max(first);
-    let ms = |us: u64| us as f64 / 1000.0;
+    let ms = milliseconds;
     let connect = if timing.connect_us.is_some() { ms(connected) } else { -1.0 };
     let (send, wait, receive) = (ms(sent - connected), ms(first - sent), ms(end - first));
     let timings = json!({"blocked": -1, "dns": -1, "connect": connect, "send": send, "wait": wait,
                          "receive": receive, "ssl": -1});
     (connect.max(0.0) + send + wait + receive, timings)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of an exchange stay far below 2^53")]
+fn milliseconds(us: u64) -> f64 {
+    us as f64 / 1000.0
 }

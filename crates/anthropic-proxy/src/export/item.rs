@@ -15,6 +15,8 @@ pub(crate) struct Item<'a> {
     pub(crate) without_bodies: bool,
     /// BLAKE3 of the bodies that were left out: request, response.
     pub(crate) hashes: [Option<[u8; 32]>; 2],
+    /// Whether all of its session is pinned.
+    pub(crate) pinned_session: bool,
     store: Option<&'a Store>,
 }
 
@@ -25,7 +27,11 @@ impl<'a> Item<'a> {
     /// When the store cannot be read.
     pub(crate) fn prepare(store: &'a Store, exchange: Exchange, options: &Options) -> io::Result<Item<'a>> {
         let recorded = Recorded::load(store, exchange).map_err(io::Error::other)?;
-        let mut item = Item { recorded, without_bodies: false, hashes: [None; 2], store: Some(store) };
+        let session = recorded.exchange.session.as_ref().filter(|_| recorded.exchange.pinned);
+        let pinned_session = session.map_or(Ok(false), |session| store.is_session_pinned(&session.id));
+        let pinned_session = pinned_session.map_err(io::Error::other)?;
+        let mut item =
+            Item { recorded, without_bodies: false, hashes: [None; 2], pinned_session, store: Some(store) };
         if let Some(redactor) = &options.redactor {
             redactor.exchange(&mut item.recorded);
             // What could not be looked through must not be read from there.
@@ -131,6 +137,6 @@ impl<'a> Item<'a> {
     /// An item that no store stands behind.
     #[cfg(test)]
     pub(crate) fn made(recorded: Recorded) -> Item<'static> {
-        Item { recorded, without_bodies: false, hashes: [None; 2], store: None }
+        Item { recorded, without_bodies: false, hashes: [None; 2], pinned_session: false, store: None }
     }
 }

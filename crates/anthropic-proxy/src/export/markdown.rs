@@ -101,7 +101,7 @@ fn put_part(text: &mut String, part: &Part) {
 }
 
 /// A block of code whose fence is longer than any inside.
-fn fenced(language: &str, text: &str) -> String {
+pub(crate) fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|sign| sign != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
@@ -109,7 +109,7 @@ fn fenced(language: &str, text: &str) -> String {
 }
 
 /// A short text as code, on one line.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let longest = text.split(|sign| sign != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if longest > 0 { " " } else { "" };
@@ -120,7 +120,7 @@ fn code(text: &str) -> String {
 }
 
 /// A text on one line.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

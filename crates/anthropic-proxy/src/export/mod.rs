@@ -7,7 +7,7 @@ mod har;
 mod html;
 mod item;
 mod json;
-mod markdown;
+pub(crate) mod markdown;
 mod redact;
 
 pub(crate) mod bundle;

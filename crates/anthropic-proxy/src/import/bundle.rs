@@ -3,21 +3,29 @@
 use super::layout::record::{self, Head, Part, Record, Seal, Sum};
 use super::layout::{HASH, MAGIC, WINDOW_LOG};
 use super::pieces::Pieces;
-use super::{ImportError, Progress, Target, unreadable};
+use super::{ImportError, Progress, Sink, Target, unreadable};
 use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
 use store::{Capture, Exchange, Failure, Frame, Outcome, Side};
 use zstd::stream::read::Decoder;
 
 /// Bytes after which progress is told.
 const STEP: u64 = 4 << 20;
 
-/// Imports a bundle that begins as one should.
-pub(super) fn import<F: Read + Seek>(
+/// A bundle of which everything could be restored.
+pub(crate) struct Checked {
+    pieces: Pieces,
+    length: u64,
+}
+
+/// Reads a bundle through that begins as one should.
+pub(super) fn check<F: Read + Seek>(
     file: &mut F,
-    target: &mut Target<'_>,
+    folder: Option<&Path>,
     progress: &mut Progress<'_>,
-) -> Result<(), ImportError> {
+) -> Result<Checked, ImportError> {
     let length = file.seek(SeekFrom::End(0)).map_err(|error| unreadable(&error))?;
     if length < (MAGIC.len() + HASH) as u64 {
         return Err(damaged("it ends early"));
@@ -25,13 +33,27 @@ pub(super) fn import<F: Read + Seek>(
     let end = length - HASH as u64;
     check_hash(file, end)?;
     progress(length / 4, length);
-    let mut pieces = Pieces::new().map_err(|error| no_room(&error))?;
+    let mut pieces = Pieces::new(folder).map_err(|error| no_room(&error))?;
     let mut check = Check::new(&mut pieces);
     walk(file, end, &mut check, &mut |done| progress(length / 4 + done / 4, length))?;
-    let mut write = Write { pieces: &mut pieces, target, running: None, bytes: Vec::new() };
-    walk(file, end, &mut write, &mut |done| progress(length / 2 + done / 2, length))?;
-    progress(length, length);
-    Ok(())
+    Ok(Checked { pieces, length })
+}
+
+impl Checked {
+    /// Writes what is not there yet.
+    pub(super) fn write<F: Read + Seek, S: Sink>(
+        mut self,
+        file: &mut F,
+        target: &mut Target<'_, S>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ImportError> {
+        let length = self.length;
+        let mut write = Write { pieces: &mut self.pieces, target, running: None, bytes: Vec::new() };
+        let end = length - HASH as u64;
+        walk(file, end, &mut write, &mut |done| progress(length / 2 + done / 2, length))?;
+        progress(length, length);
+        Ok(())
+    }
 }
 
 fn check_hash<F: Read + Seek>(file: &mut F, end: u64) -> Result<(), ImportError> {
@@ -61,7 +83,7 @@ fn check_hash<F: Read + Seek>(file: &mut F, end: u64) -> Result<(), ImportError>
 trait Visitor {
     fn head(&mut self, head: &Head);
     fn piece(&mut self, key: [u8; 16], bytes: &[u8]) -> Result<(), ImportError>;
-    fn exchange(&mut self, exchange: Exchange) -> Result<(), ImportError>;
+    fn exchange(&mut self, exchange: Exchange, pinned_session: bool) -> Result<(), ImportError>;
     fn frames(&mut self, frames: &[Frame]) -> Result<(), ImportError>;
     fn list(&mut self, side: Side, parts: &[Part]) -> Result<(), ImportError>;
     fn ended(&mut self, seals: [Seal; 2]) -> Result<(), ImportError>;
@@ -92,7 +114,7 @@ fn walk<F: Read + Seek>(
         match record {
             Record::Head(head) => visitor.head(&head),
             Record::Piece { key, bytes } => visitor.piece(key, &bytes)?,
-            Record::Exchange(exchange) => visitor.exchange(*exchange)?,
+            Record::Exchange { exchange, pinned_session } => visitor.exchange(*exchange, pinned_session)?,
             Record::Frames(frames) => visitor.frames(&frames)?,
             Record::List { side, parts } => visitor.list(side, &parts)?,
             Record::Ended(seals) => visitor.ended(seals)?,
@@ -146,7 +168,7 @@ impl Visitor for Check<'_> {
         }
     }
 
-    fn exchange(&mut self, exchange: Exchange) -> Result<(), ImportError> {
+    fn exchange(&mut self, exchange: Exchange, _: bool) -> Result<(), ImportError> {
         if !self.ids.insert(exchange.id) {
             return Err(damaged("an exchange stands in it twice"));
         }
@@ -188,15 +210,15 @@ impl Visitor for Check<'_> {
 }
 
 /// Writes what is not there yet.
-struct Write<'a, 'b> {
+struct Write<'a, 'b, S> {
     pieces: &'a mut Pieces,
-    target: &'a mut Target<'b>,
+    target: &'a mut Target<'b, S>,
     /// The exchange that is being written, unless it is there already.
-    running: Option<Exchange>,
+    running: Option<Arc<Exchange>>,
     bytes: Vec<u8>,
 }
 
-impl Visitor for Write<'_, '_> {
+impl<S: Sink> Visitor for Write<'_, '_, S> {
     fn head(&mut self, head: &Head) {
         self.target.imported.redacted = head.redacted;
         self.target.imported.without_bodies = head.without_bodies;
@@ -206,9 +228,12 @@ impl Visitor for Write<'_, '_> {
         Ok(())
     }
 
-    fn exchange(&mut self, exchange: Exchange) -> Result<(), ImportError> {
+    fn exchange(&mut self, exchange: Exchange, pinned_session: bool) -> Result<(), ImportError> {
         let exchange = ended(exchange);
-        self.running = self.target.begin(&exchange)?.then_some(exchange);
+        if let Some(session) = exchange.session.as_ref().filter(|_| pinned_session) {
+            self.target.pin_session(&session.id);
+        }
+        self.running = self.target.begin(exchange)?;
         Ok(())
     }
 
@@ -265,7 +290,7 @@ fn damaged(why: &str) -> ImportError {
 }
 
 fn no_room(error: &io::Error) -> ImportError {
-    ImportError::File(format!(
-        "the temporary file for the import cannot be used: {error}\nhint: nothing was imported; name a folder with more room with TMPDIR"
+    ImportError::Room(format!(
+        "the temporary file for the import cannot be used: {error}\nhint: nothing was imported; make room where the record is"
     ))
 }

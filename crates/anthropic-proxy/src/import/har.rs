@@ -2,61 +2,67 @@
 
 mod entry;
 
-use super::{ImportError, Progress, Target};
+use super::{ImportError, Progress, Sink, Target};
 use entry::Entry;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use store::{Frame, Side};
+use store::Side;
 
-/// Imports an archive: read through once to see that all of it can be, then once more to write.
-pub(super) fn import<F: Read + Seek>(
-    file: &mut F,
-    target: &mut Target<'_>,
-    progress: &mut Progress<'_>,
-) -> Result<(), ImportError> {
+/// An archive of which every entry can be read.
+pub(crate) struct Checked {
+    entries: u64,
+}
+
+/// Reads an archive through.
+pub(super) fn check<F: Read + Seek>(file: &mut F) -> Result<Checked, ImportError> {
     let mut entries = 0;
     each(file, &mut |_| {
         entries += 1;
         Ok(())
     })?;
-    let mut done = 0;
-    let mut seen = HashMap::new();
-    each(file, &mut |entry| {
-        done += 1;
-        if done % 64 == 0 {
-            progress(done, entries);
-        }
-        write(entry, &mut seen, target)
-    })?;
-    progress(entries, entries);
-    Ok(())
+    Ok(Checked { entries })
 }
 
-fn write(
+impl Checked {
+    /// Writes what is not there yet.
+    pub(super) fn write<F: Read + Seek, S: Sink>(
+        self,
+        file: &mut F,
+        target: &mut Target<'_, S>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ImportError> {
+        let mut done = 0;
+        let mut seen = HashMap::new();
+        each(file, &mut |entry| {
+            done += 1;
+            if done % 64 == 0 {
+                progress(done, self.entries);
+            }
+            write(entry, &mut seen, target)
+        })?;
+        progress(self.entries, self.entries);
+        Ok(())
+    }
+}
+
+fn write<S: Sink>(
     entry: Entry,
     seen: &mut HashMap<[u8; 32], u64>,
-    target: &mut Target<'_>,
+    target: &mut Target<'_, S>,
 ) -> Result<(), ImportError> {
     let content = entry.content();
     // Entries that say the same are as many exchanges as there are entries.
     let times = seen.entry(content).or_insert(0);
     let id = entry.id(&content, *times);
     *times += 1;
-    let (exchange, request, response) = entry.read(id);
-    if !target.begin(&exchange)? {
-        return Ok(());
-    }
-    target.body(&exchange, Side::Request, &request)?;
-    if let Some(response) = response {
-        let at_us = exchange.timing.end_us.unwrap_or(0);
+    let read = entry.read(id);
+    let Some(exchange) = target.begin(read.exchange)? else { return Ok(()) };
+    target.body(&exchange, Side::Request, &read.request)?;
+    if let Some(response) = read.response {
         target.body(&exchange, Side::Response, &response)?;
-        let frames: Vec<_> = response
-            .chunks(u32::MAX as usize)
-            .map(|bytes| Frame { len: u32::try_from(bytes.len()).unwrap_or(u32::MAX), at_us })
-            .collect();
-        target.frames(&exchange, &frames)?;
+        target.frames(&exchange, &read.frames)?;
     }
     target.end(&exchange)
 }

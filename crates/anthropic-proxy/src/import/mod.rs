@@ -5,19 +5,20 @@
 mod bundle;
 mod har;
 mod pieces;
+mod target;
 
 use crate::export::bundle::{self as layout, MAGIC};
+use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Seek, SeekFrom};
-use store::{Exchange, Frame, Side, Store, Writer};
-
-/// Bodies that are committed together, bytes.
-const BATCH_BYTES: u64 = 16 << 20;
-
-/// Exchanges that are committed together.
-const BATCH: u64 = 256;
+use std::path::Path;
+use store::Store;
+use target::Target;
+pub(crate) use target::{Batch, Sink, Step, write};
+use utoipa::ToSchema;
 
 /// What an import did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Imported {
     /// Exchanges that are new.
     pub(crate) added: u64,
@@ -47,14 +48,16 @@ impl std::fmt::Display for Imported {
 pub(crate) enum ImportError {
     /// The file is not what it should be: a sentence and a hint. Nothing was changed.
     File(String),
-    /// The store took no more. What was added until then stays; importing again adds the rest.
-    Store(store::Error),
+    /// There is no room to work in: a sentence and a hint. Nothing was changed.
+    Room(String),
+    /// The store took no more, and why. What was added until then stays; importing again adds the rest.
+    Store(String),
 }
 
 impl std::fmt::Display for ImportError {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            ImportError::File(why) => to.write_str(why),
+            ImportError::File(why) | ImportError::Room(why) => to.write_str(why),
             ImportError::Store(error) => write!(
                 to,
                 "the store took no more: {error}\nhint: what was imported stays; import the file again to add the rest"
@@ -67,94 +70,73 @@ impl std::error::Error for ImportError {}
 
 impl From<store::Error> for ImportError {
     fn from(error: store::Error) -> ImportError {
-        ImportError::Store(error)
+        ImportError::Store(error.to_string())
     }
 }
 
-/// Told now and then: bytes of work done, and in all.
+/// Told now and then: work done, and in all.
 pub(crate) type Progress<'a> = dyn FnMut(u64, u64) + 'a;
 
-/// Imports a file of either kind.
+/// A file that was read through: all of it can be imported.
+pub(crate) enum Checked {
+    Bundle(bundle::Checked),
+    Archive(har::Checked),
+}
+
+/// Reads a file of either kind through. `folder` is where temporary files go; the system's own place unless told.
 ///
 /// # Errors
-/// See [`ImportError`].
-pub(crate) fn import<F: Read + Seek>(
+/// [`ImportError::File`] and [`ImportError::Room`].
+pub(crate) fn check<F: Read + Seek>(
     file: &mut F,
-    store: &Store,
-    writer: &mut Writer,
+    folder: Option<&Path>,
     progress: &mut Progress<'_>,
-) -> Result<Imported, ImportError> {
+) -> Result<Checked, ImportError> {
     let mut begin = Vec::new();
-    file.by_ref().take(64 << 10).read_to_end(&mut begin).map_err(|error| unreadable(&error))?;
     file.seek(SeekFrom::Start(0)).map_err(|error| unreadable(&error))?;
-    let mut target = Target { store, writer, imported: Imported::default(), waiting: (0, 0) };
+    file.by_ref().take(64 << 10).read_to_end(&mut begin).map_err(|error| unreadable(&error))?;
     let name = &MAGIC[..MAGIC.len() - 1];
     let text = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&begin).trim_ascii_start();
     if begin.starts_with(&MAGIC) {
-        bundle::import(file, &mut target, progress)?;
+        bundle::check(file, folder, progress).map(Checked::Bundle)
     } else if begin.starts_with(name) {
-        return Err(ImportError::File(
+        Err(ImportError::File(
             "the bundle was written by a newer anthropic-proxy\nhint: use the newer program".to_owned(),
-        ));
+        ))
     } else if text.starts_with(b"{") {
-        har::import(file, &mut target, progress)?;
+        har::check(file).map(Checked::Archive)
     } else {
-        return Err(ImportError::File(
+        Err(ImportError::File(
             "the file is neither a bundle nor an HTTP Archive\nhint: make one with `anthropic-proxy export --format bundle`, or save a HAR file in the browser's tools".to_owned(),
-        ));
+        ))
     }
-    target.writer.commit()?;
-    Ok(target.imported)
+}
+
+impl Checked {
+    /// Writes what is not in `store` yet. It must be the file that was checked, unchanged since.
+    ///
+    /// # Errors
+    /// [`ImportError::Store`]; the others if the file changed or the disk fails.
+    pub(crate) fn write<F: Read + Seek>(
+        self,
+        file: &mut F,
+        store: &Store,
+        sink: &mut impl Sink,
+        progress: &mut Progress<'_>,
+    ) -> Result<Imported, ImportError> {
+        let mut target = Target::new(store, sink);
+        match self {
+            Checked::Bundle(checked) => checked.write(file, &mut target, progress)?,
+            Checked::Archive(checked) => checked.write(file, &mut target, progress)?,
+        }
+        target.finish()
+    }
 }
 
 fn unreadable(error: &io::Error) -> ImportError {
     ImportError::File(format!(
         "the file cannot be read: {error}\nhint: give the name of a file, not of a folder"
     ))
-}
-
-/// Where exchanges go.
-struct Target<'a> {
-    store: &'a Store,
-    writer: &'a mut Writer,
-    imported: Imported,
-    /// Exchanges and bytes since the last commit.
-    waiting: (u64, u64),
-}
-
-impl Target<'_> {
-    /// Begins an exchange, unless it is there already. Then its bodies and frames may follow, and [`Target::end`] has to.
-    fn begin(&mut self, exchange: &Exchange) -> Result<bool, ImportError> {
-        if self.store.get(exchange.id)?.is_some() {
-            self.imported.skipped += 1;
-            return Ok(false);
-        }
-        self.writer.save(&Exchange { outcome: None, ..exchange.clone() })?;
-        Ok(true)
-    }
-
-    fn body(&mut self, exchange: &Exchange, side: Side, bytes: &[u8]) -> Result<(), ImportError> {
-        self.waiting.1 += bytes.len() as u64;
-        Ok(self.writer.append_body(exchange.id, side, bytes)?)
-    }
-
-    fn frames(&mut self, exchange: &Exchange, frames: &[Frame]) -> Result<(), ImportError> {
-        Ok(self.writer.append_frames(exchange.id, frames)?)
-    }
-
-    fn end(&mut self, exchange: &Exchange) -> Result<(), ImportError> {
-        for side in [Side::Request, Side::Response] {
-            self.writer.finish_body(exchange.id, side)?;
-        }
-        self.writer.save(exchange)?;
-        self.imported.added += 1;
-        self.waiting.0 += 1;
-        if self.waiting.0 >= BATCH || self.waiting.1 >= BATCH_BYTES {
-            self.writer.commit()?;
-            self.waiting = (0, 0);
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 /// Bytes that are written to the file at once.
 const TAIL: usize = 1 << 20;
@@ -17,9 +18,10 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// No pieces yet.
-    pub(super) fn new() -> io::Result<Pieces> {
-        Ok(Pieces { file: tempfile::tempfile()?, flushed: 0, tail: Vec::new(), places: HashMap::new() })
+    /// No pieces yet; their file will be in `folder`, or where the system has its own.
+    pub(super) fn new(folder: Option<&Path>) -> io::Result<Pieces> {
+        let file = folder.map_or_else(tempfile::tempfile, tempfile::tempfile_in)?;
+        Ok(Pieces { file, flushed: 0, tail: Vec::new(), places: HashMap::new() })
     }
 
     /// How many there are.

@@ -3,7 +3,7 @@ use crate::export::{self, Kind, Opening, Options, Redactor, Which};
 use crate::recorded::Recorded;
 use proptest::prelude::*;
 use std::io::Cursor;
-use store::{Capture, Filter, Location, Outcome};
+use store::{Capture, Exchange, Filter, Frame, Location, Outcome, Side, Writer};
 use uuid::Uuid;
 
 struct Place {
@@ -18,7 +18,9 @@ impl Place {
     }
 
     fn import(&mut self, file: &[u8]) -> Result<Imported, ImportError> {
-        import(&mut Cursor::new(file), &self.store, &mut self.writer, &mut |done, all| assert!(done <= all))
+        let mut file = Cursor::new(file);
+        let mut progress = |done, all| assert!(done <= all);
+        check(&mut file, None, &mut progress)?.write(&mut file, &self.store, &mut self.writer, &mut progress)
     }
 
     fn all(&self) -> Vec<Recorded> {
@@ -233,6 +235,7 @@ data: {"type":"message_stop"}
         assert_eq!(from.exchange.upstream, to.exchange.upstream);
         assert_eq!(from.exchange.request_headers, to.exchange.request_headers);
         assert_eq!(from.exchange.started_us / 1000, to.exchange.started_us / 1000);
+        assert_eq!(from.frames, to.frames, "an archive of ours has the frames");
         assert_eq!(to.exchange.id.get_version_num(), 7);
     }
     let read = &to[1].exchange;
@@ -264,6 +267,72 @@ fn an_archive_of_a_browser_is_masked_and_says_what_it_lacks() {
     assert_eq!(first.timing.end_us, Some(12_500));
     assert!(first.capture.reason.as_ref().unwrap().contains("no body of the answer"));
     assert_eq!(first.http_version, "h2");
+}
+
+#[test]
+fn an_archive_of_ours_has_the_times_of_its_stream() {
+    let mut from = Place::new();
+    let begins = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"m\",\"content\":[]}}\n\n";
+    let delta = b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n";
+    add(&mut from, 1, b"{\"model\":\"m\",\"stream\":true,\"messages\":[]}", &[begins, delta, delta]);
+    let file = from.export(&Options { kind: Kind::Har, ..Options::default() });
+    let mut to = Place::new();
+    to.import(&file).unwrap();
+    let read = &to.all()[0];
+    assert_eq!(read.frames.iter().map(|frame| frame.at_us).collect::<Vec<_>>(), [1000, 2000, 3000]);
+    assert_eq!(read.exchange.timing.first_token_us, Some(2000));
+    assert_eq!(read.exchange.event_count, 3);
+
+    // Of another body they say nothing; the time of the first token is taken as it is said.
+    let text = String::from_utf8(file).unwrap();
+    let other = text.replace("\"_frames\":[[", "\"_frames\":[[9,0],[").replacen(
+        "\"startedDateTime\"",
+        "\"_firstTokenTime\":1.5,\"startedDateTime\"",
+        1,
+    );
+    let mut to = Place::new();
+    to.import(other.as_bytes()).unwrap();
+    assert_eq!(to.all()[0].exchange.timing.first_token_us, Some(1500));
+    assert_eq!(to.all()[0].frames.len(), 1);
+}
+
+#[test]
+fn pins_of_requests_and_sessions_come_with_a_bundle() {
+    let mut from = Place::new();
+    for number in 1..4 {
+        add(&mut from, number, b"{}", &[]);
+    }
+    let ids: Vec<Uuid> = from.all().iter().map(|recorded| recorded.exchange.id).collect();
+    from.writer.pin(ids[0], true).unwrap();
+    let session = store::Session { id: "s".into(), source: store::Source::Header };
+    let exchange = Exchange { session: Some(session), ..from.store.get(ids[1]).unwrap().unwrap() };
+    from.writer.save(&exchange).unwrap();
+    from.writer.pin_session("s", true).unwrap();
+
+    let plain = from.export(&bundle());
+    let mut to = Place::new();
+    to.import(&plain).unwrap();
+    let pinned = |place: &Place| place.all().iter().map(|one| one.exchange.pinned).collect::<Vec<_>>();
+    assert_eq!(pinned(&to), [true, true, false]);
+    assert!(to.store.is_session_pinned("s").unwrap());
+    to.writer.pin(ids[0], false).unwrap();
+    assert_eq!(to.import(&plain).unwrap().added, 0);
+    assert_eq!(pinned(&to), [true, true, false], "what is there already is pinned too");
+}
+
+#[test]
+fn what_a_killed_import_left_is_replaced() {
+    let mut from = Place::new();
+    add(&mut from, 1, b"all of it", &[]);
+    let whole = from.all().remove(0).exchange;
+    let mut to = Place::new();
+    to.writer.save(&Exchange { outcome: None, ..whole.clone() }).unwrap();
+    to.writer.append_body(whole.id, Side::Request, b"all").unwrap();
+    let left = Exchange { outcome: Some(Outcome::Interrupted), ..whole };
+    to.writer.save(&left).unwrap();
+    to.writer.commit().unwrap();
+    assert_eq!(to.import(&from.export(&bundle())).unwrap(), Imported { added: 1, ..Imported::default() });
+    same(&from, &to);
 }
 
 proptest! {

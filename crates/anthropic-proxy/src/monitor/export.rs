@@ -10,7 +10,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::io::{self, Write};
-use store::Store;
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
 
@@ -79,7 +78,9 @@ pub(super) async fn export(
                 .unwrap_or(HeaderValue::from_static("attachment")),
         ),
     ];
-    Ok((headers, streamed(monitor.store, which, options, opening)).into_response())
+    let store = monitor.store;
+    let body = streamed(move |out| export::write(&store, which, &options, opening, out).map(drop));
+    Ok((headers, body).into_response())
 }
 
 impl ExportQuery {
@@ -99,7 +100,7 @@ impl ExportQuery {
     }
 }
 
-fn switch(name: &str, value: Option<&str>, unless_told: bool) -> Result<bool, String> {
+pub(super) fn switch(name: &str, value: Option<&str>, unless_told: bool) -> Result<bool, String> {
     match value {
         None | Some("") => Ok(unless_told),
         Some("1" | "true") => Ok(true),
@@ -109,16 +110,16 @@ fn switch(name: &str, value: Option<&str>, unless_told: bool) -> Result<bool, St
 }
 
 /// Written where it holds nobody up. Whoever leaves ends the work; what fails cuts the file, so that nobody takes it for whole.
-fn streamed(store: Store, which: Which, options: Options, opening: Opening) -> Body {
+pub(super) fn streamed(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Body {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     tokio::task::spawn_blocking(move || {
         let mut out = io::BufWriter::with_capacity(CHUNK, Chunks(&sender));
-        let written = export::write(&store, which, &options, opening, &mut out).and_then(|_| out.flush());
+        let written = write(&mut out).and_then(|()| out.flush());
         if let Err(error) = written {
             // A second try at what was refused would block for nobody.
             drop(out.into_parts());
             if error.kind() != io::ErrorKind::BrokenPipe {
-                tracing::error!(%error, "an export ended early");
+                tracing::error!(%error, "a file ended early");
             }
             let _ = sender.blocking_send(Err(error));
         }

@@ -22,6 +22,9 @@ async fn home(State(monitor): State<Monitor>, headers: HeaderMap) -> Response {
     if accept.contains("text/html") {
         return Redirect::temporary("/monitor").into_response();
     }
+    if !monitor.door.admits(&headers) {
+        return Json(json!({ "message": "Anthropic API proxy", "status": "running" })).into_response();
+    }
     let description = json!({
         "message": "Anthropic API proxy",
         "status": "running",
@@ -41,11 +44,16 @@ async fn home(State(monitor): State<Monitor>, headers: HeaderMap) -> Response {
 }
 
 /// Healthy as long as traffic flows: that the record is not written is said beside it.
-async fn health(State(monitor): State<Monitor>) -> Json<Value> {
+/// Strangers learn nothing else.
+async fn health(State(monitor): State<Monitor>, headers: HeaderMap) -> Json<Value> {
+    let timestamp = view::iso(jiff::Timestamp::now().as_microsecond());
+    if !monitor.door.admits(&headers) {
+        return Json(json!({ "status": "healthy", "timestamp": timestamp }));
+    }
     let capture = stats::health(&monitor);
     Json(json!({
         "status": "healthy",
-        "timestamp": view::iso(jiff::Timestamp::now().as_microsecond()),
+        "timestamp": timestamp,
         "anthropic_base_url": monitor.config.upstream.to_string(),
         "proxy_version": env!("CARGO_PKG_VERSION"),
         "recording": {

@@ -120,8 +120,14 @@ pub(super) async fn pin(
 ) -> Result<Json<Changed>, Failure> {
     let none = || Failure::new(StatusCode::NOT_FOUND, "Request not found");
     let id: Uuid = id.parse().map_err(|_| none())?;
-    let found = monitor.recorder.write(move |writer| writer.pin(id, asked.on())).await.map_err(refused)?;
-    if found { Ok(Changed::of(1)) } else { Err(none()) }
+    if !monitor.recorder.pin(id, asked.on()).await.map_err(refused)? {
+        return Err(none());
+    }
+    let store = monitor.store.clone();
+    if let Some(exchange) = blocking(move || Ok(store.get(id)?)).await?.filter(|row| row.outcome.is_some()) {
+        monitor.live.announce(Change::Exchange(Arc::new(exchange)));
+    }
+    Ok(Changed::of(1))
 }
 
 /// Keeps all exchanges of a session, those to come too, or no longer.
@@ -133,7 +139,12 @@ pub(super) async fn pin_session(
     Asked(asked): Asked<PinQuery>,
 ) -> Result<Json<Changed>, Failure> {
     let work = move |writer: &mut store::Writer| writer.pin_session(&id, asked.on());
-    Ok(Changed::of(monitor.recorder.write(work).await.map_err(refused)?))
+    let count = monitor.recorder.write(work).await.map_err(refused)?;
+    if count > 0 {
+        // Whatever is shown of them is to be fetched anew.
+        monitor.live.announce(Change::Cleared);
+    }
+    Ok(Changed::of(count))
 }
 
 /// A run of reindex that somebody asks for, stretch by stretch.

@@ -2,9 +2,11 @@
 
 mod access;
 mod assets;
+mod door;
 mod export;
 mod facets;
 mod home;
+mod import;
 mod keeping;
 mod query;
 mod report;
@@ -14,7 +16,7 @@ mod stats;
 mod stream;
 
 use crate::capture::Capture;
-use crate::config::Config;
+use crate::config::{Config, Token};
 use crate::live::Live;
 use crate::recorder::Recorder;
 use crate::view::{self, types};
@@ -23,8 +25,14 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
+<<<<<<< HEAD
+use door::Door;
+=======
+pub(crate) use import::ImportState;
+>>>>>>> rest3
 pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use store::Store;
 use types::{ApiProblem, FilterPlace};
@@ -43,8 +51,10 @@ pub(crate) struct Monitor {
     pub(crate) leases: Leases,
     /// Turns true when the program ends: answers without end do so then.
     pub(crate) stopping: Stopping,
+    door: Door,
     stats: stats::StatsCache,
     reindexing: keeping::Reindexing,
+    importing: import::Importing,
 }
 
 /// Counts the clients that keep this proxy in use (`run`).
@@ -64,6 +74,8 @@ impl Monitor {
         leases: Leases,
         stopping: Stopping,
     ) -> Monitor {
+        let port = config.listen.first().map_or(0, SocketAddr::port);
+        let door = Door::new(config.monitor_token.as_ref().map(Token::reveal), port);
         Monitor {
             store,
             live,
@@ -72,8 +84,10 @@ impl Monitor {
             config,
             leases,
             stopping,
+            door,
             stats: stats::StatsCache::default(),
             reindexing: keeping::Reindexing::default(),
+            importing: import::Importing::default(),
         }
     }
 }
@@ -100,6 +114,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(keeping::pin))
         .routes(routes!(keeping::pin_session))
         .routes(routes!(keeping::reindex))
+        .routes(routes!(import::import, import::import_state))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(facets::facets))
@@ -117,6 +132,8 @@ pub(crate) fn router(monitor: Monitor) -> Router {
     let (api, _document) = api().split_for_parts();
     let own = api
         .merge(assets::routes())
+        .route("/monitor/login", axum::routing::post(door::login))
+        .layer(middleware::from_fn_with_state(monitor.clone(), door::let_in))
         .layer(middleware::from_fn_with_state(monitor.clone(), access::same_origin_only));
     Router::new()
         .merge(own)

@@ -82,6 +82,7 @@ impl OpenExchange {
         self.row.model.clone_from(&request.model);
         self.row.stream = request.stream;
         self.row.opening = request.first_user_text.as_deref().map(title);
+        self.row.characters_in = request.last_user_characters;
         self.row.asked = request.last_user_text.as_deref().map(title);
         self.identify(Some(&request));
     }
@@ -344,6 +345,8 @@ fn take_whole(row: &mut Exchange, message: &Message) {
             row.tools.push(tool.name.to_owned());
         }
     }
+    row.characters_out =
+        message.content.iter().filter_map(Block::text).map(|text| text.chars().count() as u64).sum();
     row.has_thinking = message.content.iter().any(Block::is_thinking);
     let cost = cost::of(row, &message.usage).ok();
     row.cost_pico = cost.as_ref().and_then(|cost| cost.total.pico_i64());

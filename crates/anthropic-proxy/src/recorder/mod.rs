@@ -174,6 +174,14 @@ impl Recorder {
         self.order(move |worker| work(&mut worker.writer).map_err(|error| error.to_string())).await?
     }
 
+    /// Keeps an exchange whatever the retention says, or no longer. Returns whether there is one.
+    ///
+    /// # Errors
+    /// When the store refuses, with the reason for people.
+    pub(crate) async fn pin(&self, id: Uuid, pinned: bool) -> Result<bool, String> {
+        self.order(move |worker| worker.pin(id, pinned).map_err(|error| error.to_string())).await?
+    }
+
     async fn order<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Worker) -> T + Send + 'static,
@@ -276,6 +284,15 @@ impl Worker {
         let result = self.writer.flush(id);
         self.store("flush", result);
         self.commit();
+    }
+
+    fn pin(&mut self, id: Uuid, pinned: bool) -> Result<bool, store::Error> {
+        let found = self.writer.pin(id, pinned)?;
+        // What runs is announced again as it is held here.
+        if let Some(tracked) = self.open.values_mut().find(|tracked| tracked.exchange.row.id == id) {
+            tracked.exchange.row.pinned = pinned;
+        }
+        Ok(found)
     }
 
     /// Deletes a little of what the limits do not allow, now and then.

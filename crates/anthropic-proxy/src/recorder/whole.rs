@@ -3,15 +3,17 @@
 use super::exchange::OpenExchange;
 use crate::capture::note::{Began, Ended, ResponseHead};
 use relay::End;
-use store::Exchange;
+use store::{Exchange, Frame};
 
 /// An exchange with its bodies, to be read at once.
-pub(crate) struct Whole {
+pub(crate) struct Whole<'a> {
     pub(crate) began: Began,
     /// The request's body, with its content coding undone.
     pub(crate) request: Vec<u8>,
     /// The answer's head and its body, likewise.
     pub(crate) response: Option<(ResponseHead, Vec<u8>)>,
+    /// When what of the answer's body came; all of it, in order.
+    pub(crate) frames: &'a [Frame],
     /// When the connection, the end of the request, the answer's head and the end were there: microseconds since it began.
     pub(crate) times_us: [u64; 4],
     /// How it ended.
@@ -19,8 +21,8 @@ pub(crate) struct Whole {
 }
 
 /// The row of an exchange: model, session, usage, outcome and all else that its bytes say.
-pub(crate) fn read(whole: Whole) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
-    let Whole { began, request, response, times_us: [connected, sent, answered, ended], end } = whole;
+pub(crate) fn read(whole: Whole<'_>) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
+    let Whole { began, request, response, frames, times_us: [connected, sent, answered, ended], end } = whole;
     let mut open = OpenExchange::new(began);
     open.connected(connected, false);
     open.request_body(&request);
@@ -28,7 +30,12 @@ pub(crate) fn read(whole: Whole) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
     let mut body = None;
     if let Some((head, bytes)) = response {
         open.answered(answered, head);
-        open.response_body(&bytes, ended);
+        let mut rest = bytes.as_slice();
+        for frame in frames {
+            let (part, after) = rest.split_at(rest.len().min(frame.len as usize));
+            open.response_body(part, frame.at_us);
+            rest = after;
+        }
         body = Some(bytes);
     }
     let end = Ended {

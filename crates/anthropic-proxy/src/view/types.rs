@@ -14,6 +14,17 @@ pub(crate) enum RequestStatus {
     Error,
 }
 
+impl RequestStatus {
+    /// Its name.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            RequestStatus::Pending => "pending",
+            RequestStatus::Success => "success",
+            RequestStatus::Error => "error",
+        }
+    }
+}
+
 /// One exchange, without its bodies.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

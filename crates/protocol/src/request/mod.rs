@@ -51,6 +51,8 @@ pub struct MessageRequest {
     pub first_user_text: Option<String>,
     /// The last text of the newest user message, likewise. `None` if that message is tool results only.
     pub last_user_text: Option<String>,
+    /// Unicode characters of all texts of the newest user message, without `<system-reminder>` parts, however long.
+    pub last_user_characters: u64,
     /// `metadata.user_id`, as it is.
     pub metadata_user_id: Option<String>,
     /// The type of `thinking`: `adaptive`, `enabled`, `disabled`.
@@ -152,6 +154,7 @@ impl<'a> Reader<'a, '_> {
             system.iter().take(SYSTEM_LIMIT).map(|block| text::bounded(block, TEXT_LIMIT)).collect();
         request.first_user_text = text::first_of_user(&messages);
         request.last_user_text = text::last_of_user(&messages);
+        request.last_user_characters = text::characters_of_newest(&messages);
     }
 
     /// The elements of a field that has to be a list.

@@ -59,6 +59,25 @@ pub(super) fn first_of_user(messages: &[Turn<'_>]) -> Option<String> {
     by_user.flat_map(Turn::texts).find_map(|text| written(&text))
 }
 
+/// Unicode characters of what is newly asked in words, client's reminders left out, however long.
+pub(super) fn characters_of_newest(messages: &[Turn<'_>]) -> u64 {
+    let Some(newest) = messages.iter().rev().find(|turn| turn.is_by("user")) else { return 0 };
+    newest.texts().iter().map(|text| without_reminders(text).trim().chars().count() as u64).sum()
+}
+
+/// A text without the parts that the client put into it.
+fn without_reminders(text: &str) -> Cow<'_, str> {
+    let Some((before, _)) = text.split_once(REMINDER) else { return Cow::Borrowed(text) };
+    let mut kept = before.to_owned();
+    let mut rest = &text[before.len()..];
+    while let Some((before, reminder)) = rest.split_once(REMINDER) {
+        kept.push_str(before);
+        rest = reminder.split_once(REMINDER_END).map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept)
+}
+
 pub(super) fn last_of_user(messages: &[Turn<'_>]) -> Option<String> {
     let newest = messages.iter().rev().find(|turn| turn.is_by("user"))?;
     newest.texts().iter().rev().find_map(|text| written(text))
@@ -66,16 +85,7 @@ pub(super) fn last_of_user(messages: &[Turn<'_>]) -> Option<String> {
 
 /// What a person or a parent agent wrote in a text; `None` if all of it comes from the client.
 fn written(text: &str) -> Option<String> {
-    let mut kept = String::new();
-    let mut rest = text;
-    while let Some((before, reminder)) = rest.split_once(REMINDER) {
-        kept.push_str(before);
-        rest = reminder.split_once(REMINDER_END).map_or("", |(_, after)| after);
-        if kept.trim_start().len() > TEXT_LIMIT {
-            break;
-        }
-    }
-    kept.push_str(rest);
+    let kept = without_reminders(text);
     let kept = kept.trim();
     (!kept.is_empty()).then(|| bounded(kept, TEXT_LIMIT))
 }

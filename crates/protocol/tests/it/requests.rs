@@ -64,6 +64,7 @@ fn reads_what_claude_code_sends() {
             working_directory: Some("/home/me/app".into()),
             first_user_text: Some("Fix the bug".into()),
             last_user_text: None,
+            last_user_characters: 0,
             metadata_user_id: Some("{\"session_id\":\"s\"}".into()),
             thinking: Some("adaptive".into()),
             effort: Some("medium".into()),
@@ -110,6 +111,25 @@ fn finds_what_a_user_wrote() {
         let request = read(&json!({"messages": messages}));
         assert_eq!(request.first_user_text.as_deref(), first, "{messages}");
         assert_eq!(request.last_user_text.as_deref(), last, "{messages}");
+    }
+}
+
+#[test]
+fn what_is_newly_asked_is_counted_whole() {
+    let user = |content| json!({"role": "user", "content": content});
+    for (messages, characters) in [
+        (json!([user(json!("old")), user(json!("缓存 ok"))]), 5),
+        (json!([user(json!("x".repeat(9_000)))]), 9_000),
+        (
+            json!([user(
+                json!([{"type": "text", "text": "a<system-reminder>r</system-reminder>b"}, {"type": "text", "text": " c "}])
+            )]),
+            3,
+        ),
+        (json!([user(json!("old")), user(json!([{"type": "tool_result", "content": "long"}]))]), 0),
+        (json!([]), 0),
+    ] {
+        assert_eq!(read(&json!({"messages": messages})).last_user_characters, characters, "{messages}");
     }
 }
 

@@ -12,6 +12,7 @@ use crate::exchange::{CacheCause, Outcome, Status};
 use jiff::{Timestamp, Zoned};
 pub(crate) use sql::condition;
 use std::ops::Range;
+use uuid::Uuid;
 use value::{Bounds, Flag, Measure, Name, Pattern};
 pub use value::{KEYS, Key};
 
@@ -84,6 +85,11 @@ impl Filter {
     /// Only of this model, asked for or served; `model` is its exact id.
     pub fn model(model: &str) -> Filter {
         Filter(Expr::Test(Test::Name(Name::Model, Pattern::exactly(model))))
+    }
+
+    /// Only the exchange with this id.
+    pub fn id(id: Uuid) -> Filter {
+        Filter(Expr::Test(Test::Id(id.simple().to_string())))
     }
 
     /// Only begun at or after this time, microseconds since the Unix epoch.

@@ -29,8 +29,11 @@ pub(crate) enum Record {
         key: [u8; 16],
         bytes: Vec<u8>,
     },
-    /// An exchange begins.
-    Exchange(Box<Exchange>),
+    /// An exchange begins, and says whether all of its session is pinned.
+    Exchange {
+        exchange: Box<Exchange>,
+        pinned_session: bool,
+    },
     Frames(Vec<Frame>),
     /// A part of the list of what a body is made of.
     List {
@@ -91,12 +94,20 @@ pub(crate) struct Sum {
 struct RowOut<'a> {
     exchange: &'a Exchange,
     headers: [&'a Headers; 4],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pinned: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pinned_session: bool,
 }
 
 #[derive(Deserialize)]
 struct RowIn {
     exchange: Exchange,
     headers: [Headers; 4],
+    #[serde(default)]
+    pinned: bool,
+    #[serde(default)]
+    pinned_session: bool,
 }
 
 /// The row of an exchange with its headers.
@@ -112,7 +123,12 @@ pub(super) fn row(item: &Item<'_>) -> io::Result<Vec<u8>> {
         &exchange.response_headers,
         &exchange.response_trailers,
     ];
-    Ok(serde_json::to_vec(&RowOut { exchange: left_out.as_ref().unwrap_or(exchange), headers })?)
+    Ok(serde_json::to_vec(&RowOut {
+        exchange: left_out.as_ref().unwrap_or(exchange),
+        headers,
+        pinned: exchange.pinned,
+        pinned_session: item.pinned_session,
+    })?)
 }
 
 /// A side as it stands in a list.
@@ -169,7 +185,7 @@ fn parse(tag: u8, payload: &[u8]) -> io::Result<Record> {
     let record = match tag {
         tag::HEAD => Some(Record::Head(serde_json::from_slice(payload)?)),
         tag::PIECE => take(&mut rest).map(|key| Record::Piece { key, bytes: rest.to_vec() }),
-        tag::EXCHANGE => Some(Record::Exchange(Box::new(exchange(payload)?))),
+        tag::EXCHANGE => Some(exchange(payload)?),
         tag::FRAMES => frames(payload),
         tag::LIST => list(payload),
         tag::ENDED => Seal::take(&mut rest)
@@ -188,15 +204,16 @@ fn parse(tag: u8, payload: &[u8]) -> io::Result<Record> {
     record.ok_or_else(|| wrong("a record ends early"))
 }
 
-fn exchange(payload: &[u8]) -> io::Result<Exchange> {
-    let RowIn { mut exchange, headers } = serde_json::from_slice(payload)?;
+fn exchange(payload: &[u8]) -> io::Result<Record> {
+    let RowIn { mut exchange, headers, pinned, pinned_session } = serde_json::from_slice(payload)?;
+    exchange.pinned = pinned;
     [
         exchange.request_headers,
         exchange.request_trailers,
         exchange.response_headers,
         exchange.response_trailers,
     ] = headers;
-    Ok(exchange)
+    Ok(Record::Exchange { exchange: Box::new(exchange), pinned_session })
 }
 
 fn frames(payload: &[u8]) -> Option<Record> {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use protocol::secrets::{mask_header, mask_text};
 use relay::End;
 use serde::Deserialize;
-use store::{Capture, Exchange};
+use store::{Capture, Exchange, Frame};
 use uuid::Uuid;
 
 /// What is read of an entry.
@@ -20,6 +20,9 @@ pub(super) struct Entry {
     response: Response,
     #[serde(default)]
     timings: Timings,
+    /// Ours: milliseconds to the first token.
+    #[serde(rename = "_firstTokenTime")]
+    first_token_time: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +60,20 @@ struct Response {
     headers: Vec<Pair>,
     #[serde(default)]
     content: Content,
+    /// Ours: length of each part of the answer as it came, and microseconds since the exchange began.
+    #[serde(rename = "_frames", default)]
+    frames: Vec<(u32, u64)>,
+}
+
+/// What an entry tells of.
+pub(super) struct Read {
+    pub(super) exchange: Exchange,
+    /// The request's body.
+    pub(super) request: Vec<u8>,
+    /// The answer's, if there was an answer.
+    pub(super) response: Option<Vec<u8>>,
+    /// When what of it came.
+    pub(super) frames: Vec<Frame>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -128,8 +145,8 @@ impl Entry {
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid()
     }
 
-    /// The exchange, the request's body, and the answer's if there was an answer. Secrets are masked here, as the capture does it.
-    pub(super) fn read(self, id: Uuid) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
+    /// The exchange and its bodies. Secrets are masked here, as the capture does it.
+    pub(super) fn read(self, id: Uuid) -> Read {
         let started_us = self.started_us().unwrap_or(0);
         let times_us = self.times_us();
         let encoding = self.request.post_data.as_ref().and_then(|data| data.encoding.as_deref());
@@ -137,6 +154,8 @@ impl Entry {
         let content = &self.response.content;
         let body = decode(content.text.as_deref(), content.encoding.as_deref()).unwrap_or_default();
         let missing = self.missing(&request, &body);
+        let known_frames = self.frames(body.len());
+        let frames = known_frames.clone().unwrap_or_else(|| at_once(body.len(), times_us[3]));
         let (upstream, url) = split(&self.request.url);
         let began = Began {
             id,
@@ -160,17 +179,31 @@ impl Entry {
             Some(_) => End::Complete,
             None => End::UpstreamCut { message: "the HAR file has no answer".to_owned() },
         };
-        let whole = Whole { began, request, response: head.map(|head| (head, body)), times_us, end };
+        let response = head.map(|head| (head, body));
+        let whole = Whole { began, request, response, frames: &frames, times_us, end };
         let (mut exchange, request, response) = recorder::read_whole(whole);
         exchange.client = None;
-        // The times of events are not in the format.
-        exchange.timing.first_token_us = None;
+        // The times of events are not in the format: only our own archives have them.
+        if known_frames.is_none() {
+            exchange.timing.first_token_us = self.first_token_time.map(microseconds);
+        }
         exchange.http_version = self.request.http_version;
         exchange.response_version = exchange.status.map(|_| self.response.http_version);
         if let Some(reason) = missing {
             exchange.capture = Capture { complete: false, reason: Some(reason) };
         }
-        (exchange, request, response)
+        Read { exchange, request, response, frames }
+    }
+
+    /// The frames of an archive of ours, if they are those of this body.
+    fn frames(&self, length: usize) -> Option<Vec<Frame>> {
+        let frames = &self.response.frames;
+        let sum: u64 = frames.iter().map(|(len, _)| u64::from(*len)).sum();
+        let in_order = frames.is_sorted_by_key(|(_, at_us)| *at_us);
+        let year = 366 * 86_400_000_000;
+        let known = !frames.is_empty() && in_order && sum == length as u64;
+        let known = known && frames.last().is_some_and(|(_, at_us)| *at_us <= year);
+        known.then(|| frames.iter().map(|&(len, at_us)| Frame { len, at_us }).collect())
     }
 
     /// What was sent but is not in the file.
@@ -208,6 +241,18 @@ impl Entry {
         let ended = (answered + sum(&[timings.receive])).max(microseconds(self.time));
         [connected, sent, answered, ended]
     }
+}
+
+/// All of a body at one time.
+fn at_once(length: usize, at_us: u64) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut left = length;
+    while left > 0 {
+        let len = u32::try_from(left).unwrap_or(u32::MAX);
+        frames.push(Frame { len, at_us });
+        left -= len as usize;
+    }
+    frames
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a year before")]
