@@ -12,7 +12,7 @@ use crate::proxy::{LoopGuard, Proxy};
 use crate::reading::streamed_text;
 use crate::recorder::Recorder;
 use anyhow::{Context as _, anyhow};
-pub(crate) use instance::{Instance, address as instance_address};
+pub(crate) use instance::{Instance, Running, address as instance_address};
 use relay::connect::TlsSettings;
 use relay::{Connect, PoolSettings, Settings, Upstream, UpstreamSettings};
 pub(crate) use signals::asked_to_end;

@@ -108,6 +108,14 @@ fn a_proxy_that_others_reach_makes_a_token_and_prints_the_link() {
     let bearer = format!("Authorization: Bearer {}\r\n", note["token"].as_str().unwrap());
     let (head, _) = ask(&proxy, "GET /api/monitor/requests", &bearer, "");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    // Commands beside it find the token in its note.
+    let folder = proxy.folder.to_str().unwrap();
+    let output = command(&["clear", "--yes", "--data-dir", folder]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = command(&["run", "--data-dir", folder, "--", "sh", "-c", "echo $ANTHROPIC_BASE_URL"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("http://127.0.0.1:"), "{output:?}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

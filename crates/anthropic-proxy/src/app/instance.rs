@@ -22,6 +22,35 @@ struct Note {
     token: Option<String>,
 }
 
+/// A proxy that records into a folder now.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    pub(crate) url: String,
+    /// What opens its page and API, if they need one.
+    pub(crate) token: Option<String>,
+}
+
+impl Running {
+    /// The page, as a link that opens it.
+    pub(crate) fn page(&self) -> String {
+        match &self.token {
+            Some(token) => format!("{}/monitor?token={token}", self.url),
+            None => format!("{}/monitor", self.url),
+        }
+    }
+
+    /// The value of the header `Authorization` for its API, if that needs one.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        self.token.as_ref().map(|token| format!("Bearer {token}"))
+    }
+}
+
+impl std::fmt::Display for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
 /// Our own note; removed when dropped. After a crash it stays, and whoever reads it asks whether somebody is there.
 pub(crate) struct Instance(PathBuf);
 
@@ -45,16 +74,10 @@ impl Instance {
         Ok(Instance(path))
     }
 
-    /// What opens the page and API of the proxy that left its note in this folder, if they need one.
-    pub(crate) fn token(folder: &Path) -> Option<String> {
+    /// The proxy that records into this folder now, if one does and answers.
+    pub(crate) fn running(folder: &Path) -> Option<Running> {
         let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
-        note.token
-    }
-
-    /// The URL of the proxy that records into this folder now, if one does and answers.
-    pub(crate) fn running(folder: &Path) -> Option<String> {
-        let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
-        is_healthy(&note.url).then_some(note.url)
+        is_healthy(&note.url).then_some(Running { url: note.url, token: note.token })
     }
 }
 

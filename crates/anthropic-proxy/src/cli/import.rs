@@ -1,7 +1,7 @@
 //! `import`: takes a bundle or an HTTP Archive back into the record, through the proxy if one holds it.
 
-use super::source::said_no;
-use crate::app::Instance;
+use super::source::{post, read_answer};
+use crate::app::{Instance, Running};
 use crate::config::{Config, Flags};
 use crate::import::{self, Imported};
 use crate::monitor::ImportState;
@@ -39,7 +39,7 @@ impl Import {
             "nothing can be imported into a record in memory\nhint: name a folder with --data-dir",
         )?;
         let mut keeper = match Instance::running(folder) {
-            Some(url) => Keeper::Server(url),
+            Some(running) => Keeper::Server(running),
             None => {
                 let (store, writer) = Store::open(&config.data)?;
                 store.read_answers_with(streamed_text);
@@ -50,7 +50,7 @@ impl Import {
             let bar = bytes_bar();
             let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
             let imported = match &mut keeper {
-                Keeper::Server(url) => ask(url, file, &bar),
+                Keeper::Server(proxy) => ask(proxy, file, &bar),
                 Keeper::Own(store, writer) => read(folder, file, store, writer, &bar),
             };
             bar.finish_and_clear();
@@ -63,7 +63,7 @@ impl Import {
 
 /// Who writes: unlike elsewhere, a folder without a record is no mistake.
 enum Keeper {
-    Server(String),
+    Server(Running),
     Own(Store, Box<Writer>),
 }
 
@@ -83,23 +83,27 @@ fn read(
 }
 
 /// Sends the file to the proxy, and shows first how much of it has gone, then how far the proxy has come.
-fn ask(url: &str, file: File, bar: &ProgressBar) -> anyhow::Result<Imported> {
+fn ask(proxy: &Running, file: File, bar: &ProgressBar) -> anyhow::Result<Imported> {
     let length =
         file.metadata().and_then(|about| if about.is_dir() { Err(folder()) } else { Ok(about.len()) })?;
     bar.set_length(length);
     let sent = bar.wrap_read(file);
     let (done, wait) = mpsc::channel();
-    let address = url.to_owned();
+    let to = proxy.clone();
     std::thread::spawn(move || {
         // Whoever waited may have been interrupted.
-        let _ = done.send(send(&address, sent, length));
+        let _ = done.send(send(&to, sent, length));
     });
     loop {
         match wait.recv_timeout(LOOK) {
             Ok(imported) => return imported,
             Err(mpsc::RecvTimeoutError::Timeout) if bar.is_hidden() => {}
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                let state = ureq::get(format!("{url}/api/monitor/import")).call();
+                let mut state = ureq::get(format!("{proxy}/api/monitor/import"));
+                if let Some(value) = proxy.authorization() {
+                    state = state.header("authorization", value);
+                }
+                let state = state.call();
                 let state = state.and_then(|mut answer| answer.body_mut().read_json::<ImportState>());
                 if let Some(state) = state.ok().filter(|state| state.running && state.total > 0) {
                     bar.set_length(state.total);
@@ -115,20 +119,11 @@ fn folder() -> std::io::Error {
     std::io::Error::other("it is a folder\nhint: give the name of a file")
 }
 
-fn send(url: &str, file: impl std::io::Read, length: u64) -> anyhow::Result<Imported> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let request = agent
-        .post(format!("{url}/api/monitor/import"))
+fn send(proxy: &Running, mut file: impl std::io::Read, length: u64) -> anyhow::Result<Imported> {
+    let request = post(proxy, "/api/monitor/import")
         .header("content-type", "application/octet-stream")
         .header("content-length", length.to_string());
-    let mut file = file;
-    let mut answer = request
-        .send(ureq::SendBody::from_reader(&mut file))
-        .with_context(|| format!("the proxy at {url} does not answer"))?;
-    if !answer.status().is_success() {
-        return Err(said_no(url, &mut answer));
-    }
-    answer.body_mut().read_json().with_context(|| format!("the proxy at {url} answered something else"))
+    read_answer(proxy, request.send(ureq::SendBody::from_reader(&mut file)))
 }
 
 /// A bar on a terminal; nothing elsewhere.

@@ -166,7 +166,7 @@ impl Reindex {
         let mut run = Run::default();
         let progress: Progress = loop {
             let progress = match &mut keeper {
-                Keeper::Server(url) => ask(url, "/api/monitor/reindex", &[])?,
+                Keeper::Server(proxy) => ask(proxy, "/api/monitor/reindex", &[])?,
                 Keeper::Own(store, writer) => {
                     let reread = run.read(store)?;
                     run.write(writer, &reread)?
@@ -228,12 +228,12 @@ impl Prune {
             );
         }
         let deleted = match Source::find(&self.flags)?.keeper()? {
-            Keeper::Server(url) => {
+            Keeper::Server(proxy) => {
                 let mut query = Vec::new();
                 query.extend(self.older_than.map(|age| ("age", age)));
                 query.extend(self.max_size.map(|size| ("size", size)));
                 query.extend(self.keep.map(|count| ("count", count.to_string())));
-                ask::<Changed>(&url, "/api/monitor/prune", &query)?.count
+                ask::<Changed>(&proxy, "/api/monitor/prune", &query)?.count
             }
             Keeper::Own(_, mut writer) => {
                 let mut deleted = 0;
@@ -277,8 +277,8 @@ impl Clear {
             return print(|out| Ok(writeln!(out, "nothing deleted")?));
         }
         let deleted = match source.keeper()? {
-            Keeper::Server(url) => {
-                ask::<Changed>(&url, "/api/monitor/clear", &[("q", filter.to_string())])?.count
+            Keeper::Server(proxy) => {
+                ask::<Changed>(&proxy, "/api/monitor/clear", &[("q", filter.to_string())])?.count
             }
             Keeper::Own(_, mut writer) => writer.delete(&filter)? as u64,
         };

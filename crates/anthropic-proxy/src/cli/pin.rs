@@ -48,10 +48,10 @@ impl Pin {
         let mut count = 0;
         for (id, is_session) in &found {
             count += match (&mut keeper, is_session) {
-                (Keeper::Server(url), _) => {
+                (Keeper::Server(proxy), _) => {
                     let kind = if *is_session { "sessions" } else { "requests" };
                     let query = [("pinned", u8::from(pinned).to_string())];
-                    ask::<Changed>(url, &format!("/api/monitor/{kind}/{}/pin", escaped(id)), &query)?.count
+                    ask::<Changed>(proxy, &format!("/api/monitor/{kind}/{}/pin", escaped(id)), &query)?.count
                 }
                 (Keeper::Own(_, writer), true) => writer.pin_session(id, pinned)? as u64,
                 (Keeper::Own(_, writer), false) => u64::from(writer.pin(id.parse()?, pinned)?),

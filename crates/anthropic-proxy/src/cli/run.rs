@@ -4,8 +4,8 @@
 //! on a free port, later ones join it, and it ends a little after the last. Each holds a lease, an open connection that the command
 //! inherits. The command takes this process's place, so its exit code, signals and terminal are its own.
 
-use crate::app::{Instance, instance_address};
-use crate::config::{Config, Flags};
+use crate::app::{Instance, Running, instance_address};
+use crate::config::{Config, Flags, Token};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use std::fs::File;
@@ -42,20 +42,16 @@ impl Run {
 
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(&self.flags)?;
-        let url = match &config.data {
-            Location::Folder(folder) => join_or_start(folder, &self.flags)?,
-            Location::Memory => start(&self.flags, Stdio::null())?,
+        let token = config.monitor_token.as_ref().map(Token::reveal);
+        let proxy = match &config.data {
+            Location::Folder(folder) => join_or_start(folder, &self.flags, token)?,
+            Location::Memory => start(&self.flags, token, Stdio::null())?,
         };
-        let token = match &config.data {
-            Location::Folder(folder) => Instance::token(folder),
-            Location::Memory => config.monitor_token.map(|token| token.reveal().to_owned()),
-        };
-        let lease =
-            lease(&url, token.as_deref()).with_context(|| format!("the proxy at {url} does not answer"))?;
-        eprintln!("anthropic-proxy: recording; the page is {url}/monitor");
+        let lease = lease(&proxy).with_context(|| format!("the proxy at {proxy} does not answer"))?;
+        eprintln!("anthropic-proxy: recording; the page is {}", proxy.page());
         let (program, arguments) = self.command.split_first().context("no command was given")?;
         let mut command = Command::new(program);
-        command.args(arguments).env("ANTHROPIC_BASE_URL", &url);
+        command.args(arguments).env("ANTHROPIC_BASE_URL", &proxy.url);
         for (name, value) in RESTORED {
             if std::env::var_os(name).is_none() {
                 command.env(name, value);
@@ -65,9 +61,9 @@ impl Run {
     }
 }
 
-fn join_or_start(folder: &Path, flags: &Flags) -> anyhow::Result<String> {
-    if let Some(url) = Instance::running(folder) {
-        return Ok(url);
+fn join_or_start(folder: &Path, flags: &Flags, token: Option<&str>) -> anyhow::Result<Running> {
+    if let Some(running) = Instance::running(folder) {
+        return Ok(running);
     }
     std::fs::create_dir_all(folder).with_context(|| {
         format!("cannot make the folder {}\nhint: choose another with DATA_DIR", folder.display())
@@ -76,7 +72,7 @@ fn join_or_start(folder: &Path, flags: &Flags) -> anyhow::Result<String> {
     let log = File::create(&path).with_context(|| {
         format!("cannot write {}\nhint: choose another folder with DATA_DIR", path.display())
     })?;
-    start(flags, log.into()).or_else(|error| {
+    start(flags, token, log.into()).or_else(|error| {
         // Two may start at the same instant; the one that is late finds the folder taken and joins.
         Instance::running(folder).ok_or_else(|| {
             let said = std::fs::read_to_string(&path).unwrap_or_default();
@@ -86,13 +82,13 @@ fn join_or_start(folder: &Path, flags: &Flags) -> anyhow::Result<String> {
     })
 }
 
-/// Starts a proxy on a free port that outlives this process. Returns its URL when it is ready.
-fn start(flags: &Flags, log: Stdio) -> anyhow::Result<String> {
+/// Starts a proxy on a free port that outlives this process. Returns when it is ready.
+fn start(flags: &Flags, token: Option<&str>, log: Stdio) -> anyhow::Result<Running> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command.args(["serve", "--until-unused", "--host", "127.0.0.1", "--port", "0"]);
     command.args(passed_on(flags));
-    if let Some(token) = &flags.monitor_token {
+    if let Some(token) = token {
         // Not as a flag: everybody on the machine can read those.
         command.env("MONITOR_TOKEN", token);
     }
@@ -107,7 +103,7 @@ fn start(flags: &Flags, log: Stdio) -> anyhow::Result<String> {
     let line = first_line(&mut child);
     let url = line.split_whitespace().skip_while(|word| *word != "on").nth(1);
     match url {
-        Some(url) => Ok(url.to_owned()),
+        Some(url) => Ok(Running { url: url.to_owned(), token: token.map(str::to_owned) }),
         None => {
             let status = child.wait().context("cannot wait for the proxy")?;
             bail!("the proxy did not start ({status})")
@@ -144,11 +140,13 @@ fn passed_on(flags: &Flags) -> Vec<String> {
 }
 
 /// Opens the connection that keeps the proxy in use.
-fn lease(url: &str, token: Option<&str>) -> std::io::Result<TcpStream> {
-    let address = instance_address(url).ok_or_else(|| std::io::Error::other("its address is unknown"))?;
+fn lease(proxy: &Running) -> std::io::Result<TcpStream> {
+    let address =
+        instance_address(&proxy.url).ok_or_else(|| std::io::Error::other("its address is unknown"))?;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let authorization =
+        proxy.authorization().map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
     let ask = format!("GET /api/monitor/lease HTTP/1.1\r\nhost: localhost\r\n{authorization}\r\n");
     stream.write_all(ask.as_bytes())?;
     // Held from the first byte of the answer on.

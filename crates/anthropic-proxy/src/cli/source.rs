@@ -1,9 +1,9 @@
 //! Where the commands read and change the record: the data folder, or the proxy that records into it now.
 
-use crate::app::Instance;
+use crate::app::{Instance, Running};
 use crate::config::{Config, Flags};
 use crate::reading::streamed_text;
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, bail};
 use jiff::Zoned;
 use serde::de::DeserializeOwned;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ pub(super) struct Source {
 /// Who may change the record.
 pub(super) enum Keeper {
     /// A proxy runs: it is asked at this URL.
-    Server(String),
+    Server(Running),
     /// Nobody else does: we are the writer.
     Own(Store, Box<Writer>),
 }
@@ -48,8 +48,8 @@ impl Source {
         Ok(store)
     }
 
-    /// The URL of the proxy that records into the folder now, if one does.
-    pub(super) fn server(&self) -> Option<String> {
+    /// The proxy that records into the folder now, if one does.
+    pub(super) fn server(&self) -> Option<Running> {
         Instance::running(&self.folder)
     }
 
@@ -60,8 +60,8 @@ impl Source {
     pub(super) fn keeper(&self) -> anyhow::Result<Keeper> {
         // A mistyped folder is no reason to make one.
         drop(self.read()?);
-        if let Some(url) = self.server() {
-            return Ok(Keeper::Server(url));
+        if let Some(running) = self.server() {
+            return Ok(Keeper::Server(running));
         }
         let (store, writer) = Store::open(&Location::Folder(self.folder.clone()))?;
         store.read_answers_with(streamed_text);
@@ -69,27 +69,46 @@ impl Source {
     }
 }
 
+/// A request to change something, with what opens the door.
+pub(super) fn post(proxy: &Running, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let request = agent.post(format!("{proxy}{path}"));
+    match proxy.authorization() {
+        Some(value) => request.header("authorization", value),
+        None => request,
+    }
+}
+
 /// Asks the running proxy to do something.
 ///
 /// # Errors
 /// When it does not answer, or says no: with its own words.
-pub(super) fn ask<T: DeserializeOwned>(url: &str, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut request = agent.post(format!("{url}{path}"));
+pub(super) fn ask<T: DeserializeOwned>(
+    proxy: &Running,
+    path: &str,
+    query: &[(&str, String)],
+) -> anyhow::Result<T> {
+    let mut request = post(proxy, path);
     for (name, value) in query {
         request = request.query(*name, value);
     }
-    let mut answer = request.send_empty().with_context(|| format!("the proxy at {url} does not answer"))?;
-    if !answer.status().is_success() {
-        return Err(said_no(url, &mut answer));
-    }
-    answer.body_mut().read_json().with_context(|| format!("the proxy at {url} answered something else"))
+    read_answer(proxy, request.send_empty())
 }
 
-/// Why the proxy did not do it, in its own words.
-pub(super) fn said_no(url: &str, answer: &mut ureq::http::Response<ureq::Body>) -> anyhow::Error {
-    let problem: serde_json::Value = answer.body_mut().read_json().unwrap_or_default();
-    anyhow!("the proxy at {url} refused: {}", problem["error"].as_str().unwrap_or("it says no more"))
+/// What the proxy says to a request.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) fn read_answer<T: DeserializeOwned>(
+    proxy: &Running,
+    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> anyhow::Result<T> {
+    let mut answer = answer.with_context(|| format!("the proxy at {proxy} does not answer"))?;
+    if !answer.status().is_success() {
+        let problem: serde_json::Value = answer.body_mut().read_json().unwrap_or_default();
+        bail!("the proxy at {proxy} refused: {}", problem["error"].as_str().unwrap_or("it says no more"));
+    }
+    answer.body_mut().read_json().with_context(|| format!("the proxy at {proxy} answered something else"))
 }
 
 /// The words of a filter on the command line.
