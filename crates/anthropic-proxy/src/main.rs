@@ -16,6 +16,7 @@
 
 mod analysis;
 mod app;
+mod bills;
 mod capture;
 mod cli;
 mod config;

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`coding`]: compressed bytes to plain ones, incremental; [`sse`]: bytes to events, split-safe
+//! - [`outline`]: the parts of a prompt in the order in which the cache sees them
 //! - [`request`], [`message`], [`usage`], [`error`]: the shapes, with what is unknown kept
 //! - [`assemble`]: events to a message
 //! - [`pricing`]: what a call costs by list price
@@ -17,6 +18,7 @@ pub mod error;
 pub mod identity;
 mod json;
 pub mod message;
+pub mod outline;
 pub mod pricing;
 mod problem;
 pub mod request;

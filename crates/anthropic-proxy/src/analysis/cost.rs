@@ -24,15 +24,20 @@ pub(crate) fn partial(exchange: &Exchange) -> bool {
 
 /// Why an exchange that was recorded without a price has none, as far as its row tells: a row has neither speed nor tier.
 pub(crate) fn missing(exchange: &Exchange) -> Option<NoPrice> {
+    of(exchange, &counts(exchange)).err()
+}
+
+/// What a row tells of what was used: no speed, tier, place, searches or iterations, all of which change a price.
+pub(crate) fn counts(exchange: &Exchange) -> Usage {
     let counts = &exchange.usage;
-    let usage = Usage {
+    Usage {
         input_tokens: counts.input,
         output_tokens: counts.output,
         cache_read_input_tokens: counts.cache_read,
         cache_creation_input_tokens: counts.cache_creation,
         cache_creation_5m: counts.cache_creation_5m,
         cache_creation_1h: counts.cache_creation_1h,
+        thinking_tokens: counts.thinking,
         ..Usage::default()
-    };
-    of(exchange, &usage).err()
+    }
 }

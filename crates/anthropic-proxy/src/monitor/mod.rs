@@ -2,6 +2,7 @@
 
 mod access;
 mod assets;
+mod context;
 mod door;
 mod export;
 mod facets;
@@ -112,6 +113,8 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(keeping::pin_session))
         .routes(routes!(keeping::reindex))
         .routes(routes!(import::import, import::import_state))
+        .routes(routes!(context::of_request))
+        .routes(routes!(context::of_many))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(facets::facets))

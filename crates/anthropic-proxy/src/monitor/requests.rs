@@ -256,7 +256,7 @@ fn download_headers(exchange: &Exchange, side: Side, encoding: Option<&str>) -> 
 }
 
 /// An exchange with all that has come of it.
-async fn find(monitor: &Monitor, id: &str) -> Result<Recorded, Failure> {
+pub(super) async fn find(monitor: &Monitor, id: &str) -> Result<Recorded, Failure> {
     let exchange = lookup(monitor, id).await?;
     let store = monitor.store.clone();
     blocking(move || Ok(Recorded::load(&store, exchange)?)).await

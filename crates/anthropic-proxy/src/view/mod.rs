@@ -1,5 +1,6 @@
 //! Turns what is stored into what the API answers and exports carry.
 
+pub(crate) mod context;
 pub(crate) mod types;
 
 use crate::analysis::{cost, request_type};

@@ -7,7 +7,7 @@ mod mend;
 mod shallow;
 mod slot;
 
-pub(crate) use shallow::{elements, entries, text};
+pub(crate) use shallow::{Entries, elements, entries, text};
 
 use crate::problem::Problems;
 use mend::{open_string, replace_lone_surrogates};

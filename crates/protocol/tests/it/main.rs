@@ -7,6 +7,7 @@ mod events;
 mod identities;
 mod masking;
 mod messages;
+mod outlines;
 mod prices;
 mod requests;
 mod support;
