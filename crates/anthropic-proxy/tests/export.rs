@@ -191,12 +191,73 @@ fn a_bundle_moves_everything_to_another_folder() {
 }
 
 #[test]
-fn a_reader_that_leaves_harms_nobody() {
-    let (proxy, _upstream) = recorded();
+fn a_reader_that_leaves_harms_nobody_and_ends_the_reading() {
+    let upstream = Echoing::start(format!("{STREAM_HEAD}0\r\n\r\n"));
+    let mut proxy = Proxy::with(&upstream.url, &["--log-level", "debug"]);
+    // All together far more than the buffers on the way hold.
+    let long = "all work and no play ".repeat(12_000);
+    for _ in 0..40 {
+        let body = BODY.replace("hi ", &long);
+        Client::connect(proxy.authority()).send(call(&body)).read_until(b"0\r\n\r\n");
+    }
+    proxy.rows(40);
     let mut client = Client::connect(proxy.authority());
     client
         .send("GET /api/monitor/export?format=html HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .read_until(b"<html");
     drop(client);
-    assert_eq!(proxy.get("/api/monitor/export")["total"], 2);
+    assert_eq!(proxy.get("/api/monitor/stats")["totalRequests"], 40);
+    proxy.signal(rustix::process::Signal::TERM);
+    assert!(proxy.ended().success());
+    let log = proxy.logged();
+    let left =
+        log.lines().find(|line| line.contains("the reader of an export has left")).expect("it is told");
+    // Its last word, whatever colours stand between.
+    let read: usize = left.rsplit(|letter: char| !letter.is_ascii_digit()).next().unwrap().parse().unwrap();
+    assert!(read < 40, "{left}");
+}
+
+/// Which of the marks stand in a text.
+fn marks(text: &str) -> Vec<usize> {
+    (0..6).filter(|mark| text.contains(&format!("mark={mark}."))).collect()
+}
+
+#[test]
+fn every_format_has_exactly_what_the_filter_means() {
+    let upstream = Echoing::start(format!("{STREAM_HEAD}0\r\n\r\n"));
+    let proxy = Proxy::start(&upstream.url);
+    for (mark, model) in ["one", "two", "one", "two", "one", "three"].into_iter().enumerate() {
+        let body = BODY.replace("claude-opus-5-5", model).replace("hi ", &format!("word{}", mark % 3));
+        let head = call(&body).replace("beta=true", &format!("mark={mark}."));
+        Client::connect(proxy.authority()).send(head).read_until(b"0\r\n\r\n");
+    }
+    proxy.rows(6);
+    let folder = proxy.folder.to_str().unwrap();
+    let cases: [(&str, &[usize]); 4] = [
+        ("model:one", &[0, 2, 4]),
+        ("model:two,three -word1", &[3, 5]),
+        ("text:word2 OR model:three", &[2, 5]),
+        ("model:nobody", &[]),
+    ];
+    for (filter, expected) in cases {
+        let query = filter.replace(' ', "+");
+        for format in ["json", "jsonl", "csv", "har", "markdown", "html", "curl"] {
+            let arguments = ["--data-dir", folder, "export", "-f", format, filter];
+            let said = support::command(&arguments).output().unwrap();
+            assert!(said.status.success(), "{said:?}");
+            assert_eq!(marks(&String::from_utf8(said.stdout).unwrap()), expected, "{format} {filter}");
+            let got = proxy.get_bytes(&format!("/api/monitor/export?format={format}&q={query}"));
+            assert_eq!(marks(&String::from_utf8(got).unwrap()), expected, "{format} q={filter}");
+        }
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("some.apx");
+        std::fs::write(&file, proxy.get_bytes(&format!("/api/monitor/export?format=bundle&q={query}")))
+            .unwrap();
+        let there = home.path().join("there");
+        let (done, said) = import(&there, &file);
+        assert!(done, "{said}");
+        let arguments = ["--data-dir", there.to_str().unwrap(), "list", "--json"];
+        let listed = support::command(&arguments).output().unwrap().stdout;
+        assert_eq!(marks(&String::from_utf8(listed).unwrap()), expected, "bundle q={filter}");
+    }
 }

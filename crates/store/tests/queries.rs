@@ -29,6 +29,7 @@ prop_compose! {
     fn exchange()(
         started_us in 0..30_i64,
         outcome in option::of(prop::sample::select(Outcome::ALL)),
+        statuses in option::of(prop::sample::select(vec![200_u16, 399, 400, 404, 499, 500, 529, 599])),
         models in (model(), model()),
         end_us in option::of(0..2_000_u64),
         counts in (tokens(), tokens(), tokens(), tokens()),
@@ -42,6 +43,7 @@ prop_compose! {
             started_us,
             url: text.0,
             outcome,
+            status: statuses,
             error: text.1.map(|message| store::Failure { kind: "api_error".to_owned(), message }),
             session: text.2.map(|id| Session { id, source: Source::Metadata }),
             model: models.0,
@@ -97,6 +99,9 @@ fn term() -> impl Strategy<Value = Asked> {
         prop::sample::select(Outcome::ALL).prop_map(|outcome| {
             asked(format!("outcome:{}", outcome.as_str()), move |one| one.outcome == Some(outcome))
         }),
+        Just(asked("outcome:none", |one| one.outcome.is_none())),
+        Just(asked("http:4xx", |one| one.status.is_some_and(|status| (400..500).contains(&status)))),
+        Just(asked("http:5xx,529", |one| one.status.is_some_and(|status| (500..600).contains(&status)))),
         Just(asked("model:A,b", |one| is_model(one, |model| model == "a" || model == "b"))),
         Just(asked("model:claude*5", |one| is_model(one, |model| model == "claude-opus-5-5"))),
         Just(asked("model:none", |one| one.model.is_none() && one.served_model.is_none())),
@@ -208,7 +213,7 @@ fn facets(found: &[Exchange]) -> Vec<(&'static str, BTreeMap<String, u64>)> {
         ("stop", BTreeMap::new()),
         ("error", count(&|one| one.error.iter().map(|error| error.kind.clone()).collect())),
         ("path", count(&path)),
-        ("http", BTreeMap::new()),
+        ("http", count(&|one| one.status.iter().map(u16::to_string).collect())),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `export`: what was recorded as a file, also while the proxy runs.
 
+use super::keep::requests_bar;
 use crate::config::{Config, Flags};
 use crate::export::{self, Kind, Opening, Options, Redactor, Which};
 use crate::monitor;
@@ -72,12 +73,16 @@ impl Export {
         };
         match &self.output {
             Some(path) => {
-                let written = to_file(path, |out| export::write(&store, which, &options, opening, out))
-                    .with_context(|| format!("cannot write {}", path.display()))?;
+                let bar = requests_bar(opening.total);
+                let mut progress = |written| bar.set_position(written);
+                let written =
+                    to_file(path, |out| export::write(&store, which, &options, opening, out, &mut progress));
+                bar.finish_and_clear();
+                let written = written.with_context(|| format!("cannot write {}", path.display()))?;
                 eprintln!("{written} requests written to {}", path.display());
             }
             None => {
-                to_output(|out| export::write(&store, which, &options, opening, out).map(drop))
+                to_output(|out| export::write(&store, which, &options, opening, out, &mut |_| {}).map(drop))
                     .context("cannot write the export")?;
             }
         }

@@ -108,7 +108,7 @@ impl Verify {
 
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let store = Source::find(&self.flags)?.read()?;
-        let bar = bar();
+        let bar = requests_bar(0);
         let mut damages = Vec::new();
         let verified = store.verify(&mut |so_far, damage| {
             bar.set_length(so_far.total);
@@ -162,7 +162,7 @@ impl Reindex {
 
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut keeper = Source::find(&self.flags)?.keeper()?;
-        let bar = bar();
+        let bar = requests_bar(0);
         let mut run = Run::default();
         let progress: Progress = loop {
             let progress = match &mut keeper {
@@ -296,9 +296,9 @@ fn confirmed(count: u64) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// A bar on a terminal; nothing elsewhere.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
+/// A bar on a terminal; nothing elsewhere. `total` may become known later.
+pub(super) fn requests_bar(total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} requests, {eta} left") {
         bar.set_style(style);
     }

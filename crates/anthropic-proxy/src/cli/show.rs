@@ -64,7 +64,7 @@ impl Show {
         let mut text = Vec::new();
         let options = Options { kind: Kind::Markdown, redactor: None, without_bodies: false };
         let opening = Opening { total: 1, made_us: exchange.started_us, ..Opening::default() };
-        export::write(&store, Which::One(Box::new(exchange)), &options, opening, &mut text)?;
+        export::write(&store, Which::One(Box::new(exchange)), &options, opening, &mut text, &mut |_| {})?;
         print(|out| Ok(out.write_all(harmless(&String::from_utf8_lossy(&text)).as_bytes())?))
     }
 }

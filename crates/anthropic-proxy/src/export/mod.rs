@@ -136,7 +136,7 @@ pub(crate) enum Which {
     One(Box<Exchange>),
 }
 
-/// Writes a whole file; returns how many exchanges it has.
+/// Writes a whole file; returns how many exchanges it has. `progress` is told how many, after each.
 ///
 /// # Errors
 /// When the store cannot be read, or `out` takes no more. What was written is no whole file then.
@@ -146,16 +146,19 @@ pub(crate) fn write(
     options: &Options,
     mut opening: Opening,
     out: &mut dyn Write,
+    progress: &mut dyn FnMut(u64),
 ) -> io::Result<u64> {
     opening.redacted = options.redactor.is_some();
     opening.without_bodies = options.without_bodies;
     let mut format = options.kind.format();
     format.begin(out, &opening)?;
     let mut written = 0;
-    let mut one = |exchange: Exchange| {
+    let mut one = |exchange: Exchange| -> io::Result<()> {
         let item = Item::prepare(store, exchange, options)?;
+        format.exchange(out, &item)?;
         written += 1;
-        format.exchange(out, &item)
+        progress(written);
+        Ok(())
     };
     match which {
         Which::One(exchange) => one(*exchange)?,

@@ -42,6 +42,7 @@ impl Place {
             options,
             Opening::default(),
             &mut file,
+            &mut |_| {},
         )
         .unwrap();
         file

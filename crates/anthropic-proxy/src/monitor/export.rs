@@ -79,7 +79,14 @@ pub(super) async fn export(
         ),
     ];
     let store = monitor.store;
-    let body = streamed(move |out| export::write(&store, which, &options, opening, out).map(drop));
+    let body = streamed(move |out| {
+        let mut requests = 0;
+        let written = export::write(&store, which, &options, opening, out, &mut |count| requests = count);
+        if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            tracing::debug!(requests, "the reader of an export has left");
+        }
+        written.map(drop)
+    });
     Ok((headers, body).into_response())
 }
 

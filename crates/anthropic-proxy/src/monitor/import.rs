@@ -58,7 +58,7 @@ pub(super) async fn import(State(monitor): State<Monitor>, body: Body) -> Result
         if imported.as_ref().map_or(true, |imported| imported.added > 0) {
             monitor.live.announce(Change::Cleared);
         }
-        imported.map_err(failure)
+        imported.map_err(|error| failure(&error))
     }));
     let imported = imported.await.map_err(|error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the import did not end: {error}"))
@@ -75,9 +75,10 @@ pub(super) async fn import_state(State(monitor): State<Monitor>) -> Json<ImportS
 /// Keeps the file where there is room for the record. It has no name: whatever happens to us, nothing is left of it.
 async fn receive(monitor: &Monitor, body: Body) -> Result<File, Failure> {
     let folder = monitor.config.folder().cloned();
-    let mut file =
-        blocking(move || folder.map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(no_room))
-            .await?;
+    let mut file = blocking(move || {
+        folder.map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(|error| no_room(&error))
+    })
+    .await?;
     let mut parts = body.into_data_stream();
     while let Some(part) = parts.next().await {
         let part = part.map_err(|error| {
@@ -87,7 +88,7 @@ async fn receive(monitor: &Monitor, body: Body) -> Result<File, Failure> {
             )
         })?;
         file = blocking(move || {
-            file.write_all(&part).map_err(no_room)?;
+            file.write_all(&part).map_err(|error| no_room(&error))?;
             Ok(file)
         })
         .await?;
@@ -95,13 +96,13 @@ async fn receive(monitor: &Monitor, body: Body) -> Result<File, Failure> {
     Ok(file)
 }
 
-fn no_room(error: io::Error) -> Failure {
+fn no_room(error: &io::Error) -> Failure {
     let why =
         format!("the file finds no room: {error}\nhint: nothing was imported; make room where the record is");
     Failure::new(StatusCode::INSUFFICIENT_STORAGE, why)
 }
 
-fn failure(error: ImportError) -> Failure {
+fn failure(error: &ImportError) -> Failure {
     let status = match error {
         ImportError::File(_) => StatusCode::BAD_REQUEST,
         ImportError::Room(_) => StatusCode::INSUFFICIENT_STORAGE,

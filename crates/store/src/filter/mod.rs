@@ -34,7 +34,8 @@ pub(crate) enum Expr {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Test {
     Status(Status),
-    Outcome(Outcome),
+    /// `None`: it has none, as while it runs.
+    Outcome(Option<Outcome>),
     Cause(CacheCause),
     Name(Name, Pattern),
     Id(String),

@@ -250,10 +250,11 @@ impl Parser<'_> {
                 None => return wrong("status", "use pending, success or error".to_owned()),
             },
             "outcome" => match Outcome::from_name(&value.to_ascii_lowercase()) {
-                Some(outcome) => Test::Outcome(outcome),
+                None if value.eq_ignore_ascii_case("none") => Test::Outcome(None),
+                Some(outcome) => Test::Outcome(Some(outcome)),
                 None => {
                     let known: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
-                    return wrong("outcome", format!("use one of {}", known.join(", ")));
+                    return wrong("outcome", format!("use one of {}, or none", known.join(", ")));
                 }
             },
             "cause" => match CacheCause::from_name(&value.to_ascii_lowercase()) {

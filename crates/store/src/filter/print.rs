@@ -2,6 +2,7 @@
 
 use super::value::{Bounds, Flag, Measure, Name, Pattern};
 use super::{Expr, Filter, Test};
+use crate::exchange::Outcome;
 use jiff::Timestamp;
 use std::fmt::{Display, Formatter, Result};
 
@@ -41,7 +42,7 @@ fn expr(it: &Expr, f: &mut Formatter<'_>, within: bool) -> Result {
 fn test(it: &Test, f: &mut Formatter<'_>) -> Result {
     match it {
         Test::Status(status) => write!(f, "status:{}", status.as_str()),
-        Test::Outcome(outcome) => write!(f, "outcome:{}", outcome.as_str()),
+        Test::Outcome(outcome) => write!(f, "outcome:{}", outcome.map_or("none", Outcome::as_str)),
         Test::Cause(cause) => write!(f, "cause:{}", cause.as_str()),
         Test::Name(name, pattern) => {
             let key = Name::ALL.iter().find(|(known, _)| known == name).map_or("", |(_, key)| key);

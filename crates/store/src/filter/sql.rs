@@ -67,7 +67,8 @@ impl Writer {
     fn test(&mut self, it: &Test) {
         match it {
             Test::Status(status) => self.with("status = ?", [Value::from(status_number(*status))]),
-            Test::Outcome(outcome) => self.with("outcome = ?", [Value::from(outcome_number(*outcome))]),
+            Test::Outcome(None) => self.sql.push_str("outcome IS NULL"),
+            Test::Outcome(Some(outcome)) => self.with("outcome = ?", [Value::from(outcome_number(*outcome))]),
             Test::Cause(cause) => self.with("cache_cause = ?", [Value::from(cause_number(*cause))]),
             Test::Name(name, pattern) => self.name(*name, pattern),
             Test::Id(digits) => {

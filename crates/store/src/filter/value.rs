@@ -21,7 +21,11 @@ const fn key(name: &'static str, about: &'static str, example: &'static str) -> 
 /// All keys there are.
 pub const KEYS: &[Key] = &[
     key("status", "pending, success or error", "status:error"),
-    key("outcome", "what became of it: complete, upstream_error, truncated, …", "outcome:client_aborted"),
+    key(
+        "outcome",
+        "what became of it: complete, upstream_error, truncated, …; none while it runs",
+        "outcome:client_aborted",
+    ),
     key("model", "the model asked for or served", "model:claude-opus*"),
     key("session", "the conversation", "session:none"),
     key("agent", "an agent's id or type", "agent:Explore"),
@@ -36,7 +40,7 @@ pub const KEYS: &[Key] = &[
     key("cause", "why the prompt cache was read or missed", "cause:tools_changed"),
     key("path", "the path without its query", "path:*/count_tokens"),
     key("id", "the beginning of its id", "id:01a207"),
-    key("http", "the answer's status", "http:500..599"),
+    key("http", "the answer's status", "http:5xx"),
     key("cost", "US dollars, an estimate", "cost:>0.05"),
     key("ttft", "time to the first token", "ttft:>2s"),
     key("gap", "the longest silence within the answer", "gap:>20s"),
@@ -175,7 +179,7 @@ impl Measure {
 
     pub(crate) fn hint(self) -> &'static str {
         match self {
-            Measure::Http => "write http:404, http:>=500 or http:500..599",
+            Measure::Http => "write http:404, http:5xx, http:>=500 or http:400..499",
             Measure::Cost => "write dollars: cost:>0.05 or cost:0.01..1",
             Measure::Lost => "write dollars: lost:>0.05 or lost:0.01..1",
             Measure::FirstToken | Measure::Gap | Measure::Duration => {
@@ -237,8 +241,14 @@ impl Flag {
     ];
 }
 
-/// `>5`, `>=5`, `<5`, `<=5`, `=5`, `5`, `1..5`, `1..`, `..5`.
+/// `>5`, `>=5`, `<5`, `<=5`, `=5`, `5`, `1..5`, `1..`, `..5`; of statuses also `5xx`.
 pub(crate) fn bounds(measure: Measure, text: &str) -> Option<Bounds> {
+    if measure == Measure::Http
+        && let [first @ b'1'..=b'9', b'x' | b'X', b'x' | b'X'] = text.as_bytes()
+    {
+        let hundreds = i64::from(first - b'0') * 100;
+        return Some(Bounds { min: Some(hundreds), max: Some(hundreds + 99) });
+    }
     let number = |text: &str| number(measure, text.trim());
     if let Some((from, to)) = text.split_once("..") {
         let min = if from.is_empty() { None } else { Some(number(from)?) };

@@ -52,6 +52,11 @@ export class Exchange {
     };
   }
 
+  /** Notes that it is pinned, or no longer. */
+  pin(pinned: boolean): void {
+    if (this.row) this.row = { ...this.row, pinned };
+  }
+
   /** Fetches everything anew; while that runs, a second call only makes it run once more. */
   async fetch(): Promise<void> {
     if (this.#fetching) {

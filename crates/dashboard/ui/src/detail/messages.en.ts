@@ -2,6 +2,10 @@
 export const detailEn = {
   'detail.title': 'Request detail',
   'detail.close': 'Close (Esc)',
+  'detail.pinned': 'Pinned',
+  'detail.pin': 'Pin: keep this request whatever the limits of the record are',
+  'detail.unpin': 'Unpin: the limits of the record apply again',
+  'detail.pinFailed': 'The pin could not be changed: {why}',
   'detail.tabs': 'Parts of the exchange',
   'detail.tab.conversation': 'Conversation',
   'detail.tab.stream': 'Stream',

@@ -4,6 +4,10 @@ import type { detailEn } from './messages.en';
 export const detailZh: Record<keyof typeof detailEn, string> = {
   'detail.title': '请求详情',
   'detail.close': '关闭 (Esc)',
+  'detail.pinned': '已固定',
+  'detail.pin': '固定：无论保留上限如何，都不删除此请求',
+  'detail.unpin': '取消固定：重新受保留上限约束',
+  'detail.pinFailed': '无法更改固定状态：{why}',
   'detail.tabs': '交互的各部分',
   'detail.tab.conversation': '对话',
   'detail.tab.stream': '流',

@@ -6,6 +6,9 @@ import type { RequestRow, Stats } from '../lib/types';
 import { BLOCK, RowWindow } from './window';
 
 const STATS_EVERY_MS = 2000;
+const ASK_AFTER_MS = 300;
+/** More live rows than these are not asked about one by one. */
+const ASKED = 60;
 
 class RequestList {
   state: 'loading' | 'ready' | 'error' = $state('loading');
@@ -33,6 +36,10 @@ class RequestList {
   #fetching = new Set<number>();
   #statsDue: ReturnType<typeof setTimeout> | undefined;
   #refetchDue: ReturnType<typeof setTimeout> | undefined;
+  /** Rows that came live, of which only the server can tell whether the filter language means them, and where. */
+  #unsure = new Set<string>();
+  #askedRunning = new Set<string>();
+  #askDue: ReturnType<typeof setTimeout> | undefined;
 
   /** Listens to what happens live. Returns what ends it. */
   start(): () => void {
@@ -41,6 +48,8 @@ class RequestList {
       ends.forEach((end) => end());
       clearTimeout(this.#statsDue);
       clearTimeout(this.#refetchDue);
+      clearTimeout(this.#askDue);
+      this.#askDue = undefined;
       cancelAnimationFrame(this.#frame);
       this.#frame = 0;
     };
@@ -59,6 +68,8 @@ class RequestList {
     const load = ++this.#load;
     this.#loading = true;
     this.#fetching.clear();
+    this.#unsure.clear();
+    this.#askedRunning.clear();
     void this.#fetchStats();
     void this.#fetchModels();
     try {
@@ -146,6 +157,10 @@ class RequestList {
     const rows = this.#arrived;
     this.#arrived = new Map();
     for (const row of rows.values()) this.#take(row);
+    this.#showNew();
+  }
+
+  #showNew(): void {
     if (this.atTop && !this.paused && this.#window.waiting > 0) {
       if (this.#window.overflowed) void this.reload();
       else this.#window.merge();
@@ -160,14 +175,46 @@ class RequestList {
     // While paused, what is seen stays as it was; going on fetches anew.
     const shown = this.#window.indexOf(row.id) >= 0;
     if (shown && this.paused) return;
+    const { q } = this.#filters;
     if (this.#window.update(row)) {
       if (shown && !this.#matches(row)) this.#refetchSoon();
+      else if (q && row.status !== 'pending') this.#askSoon(row.id);
       return;
     }
     if (!this.#matches(row) || !this.#isNew(row)) return;
-    // Only the server can tell whether the filter language means it.
-    if (this.#filters.q) this.#refetchSoon();
-    else this.#window.add(row);
+    if (!q) this.#window.add(row);
+    // What runs is asked about once, and again when it has ended.
+    else if (row.status !== 'pending' || !this.#askedRunning.has(row.id)) {
+      if (row.status === 'pending') this.#askedRunning.add(row.id);
+      this.#askSoon(row.id);
+    }
+    if (row.status !== 'pending') this.#askedRunning.delete(row.id);
+  }
+
+  #askSoon(id: string): void {
+    this.#unsure.add(id);
+    this.#askDue ??= setTimeout(() => void this.#ask(), ASK_AFTER_MS);
+  }
+
+  /** Asks once about all that came: what is meant comes back, with the places of the text. */
+  async #ask(): Promise<void> {
+    this.#askDue = undefined;
+    if (this.#loading || this.paused || this.#unsure.size === 0) return;
+    const ids = [...this.#unsure];
+    this.#unsure.clear();
+    if (ids.length > ASKED) return void this.reload();
+    const load = this.#load;
+    try {
+      const query = { ...this.#query(), q: `(${this.#filters.q}) id:${ids.join(',')}`, limit: ASKED };
+      const { data } = await unwrap(api.GET('/api/monitor/requests', { params: { query } }));
+      if (load !== this.#load) return;
+      const meant = new Set(data.map((row) => row.id));
+      for (const row of data) if (!this.#window.update(row) && this.#isNew(row)) this.#window.add(row);
+      if (ids.some((id) => !meant.has(id) && this.#window.indexOf(id) >= 0)) this.#refetchSoon();
+      this.#showNew();
+    } catch {
+      this.#refetchSoon();
+    }
   }
 
   /** Rows of blocks that are not held also change; they are not new. */

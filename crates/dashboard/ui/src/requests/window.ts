@@ -78,12 +78,12 @@ export class RowWindow {
     if (place !== undefined) {
       const block = this.#blocks.get(Math.floor(place / BLOCK));
       if (block?.[place % BLOCK]?.id !== row.id) return false;
-      block[place % BLOCK] = row;
+      block[place % BLOCK] = withExcerpts(row, block[place % BLOCK]);
       return true;
     }
     if (!this.#waitingIds.has(row.id)) return false;
     const index = this.#waiting.findIndex((waiting) => waiting.id === row.id);
-    if (index >= 0) this.#waiting[index] = row;
+    if (index >= 0) this.#waiting[index] = withExcerpts(row, this.#waiting[index]);
     return true;
   }
 
@@ -114,4 +114,9 @@ export class RowWindow {
       if (block.length === BLOCK || start + block.length >= this.total) this.put(start / BLOCK, block);
     }
   }
+}
+
+/** Live rows do not say where the text stands that is looked for: what was known of it stays. */
+function withExcerpts(row: RequestRow, known: RequestRow | undefined): RequestRow {
+  return row.excerpts || !known?.excerpts ? row : { ...row, excerpts: known.excerpts };
 }
