@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod analyze;
+mod context;
 mod demo;
 mod export;
 mod import;
@@ -59,6 +60,7 @@ enum Command {
     Search(list::Search),
     Tail(list::Tail),
     Stats(keep::Stats),
+    Context(context::Context),
     Verify(keep::Verify),
     Reindex(keep::Reindex),
     Pin(pin::Pin),
@@ -95,6 +97,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Search(search)) => search.with(cli.flags).run(),
         Some(Command::Tail(tail)) => tail.with(cli.flags).run(),
         Some(Command::Stats(stats)) => stats.with(cli.flags).run(),
+        Some(Command::Context(context)) => context.with(cli.flags).run(),
         Some(Command::Verify(verify)) => verify.with(cli.flags).run(),
         Some(Command::Reindex(reindex)) => reindex.with(cli.flags).run(),
         Some(Command::Pin(pin)) => pin.with(cli.flags).run(true),

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 pub(crate) const LIMIT: u64 = 1_000;
 
 /// At the most.
-pub(crate) const MAX_LIMIT: u64 = 10_000;
+const MAX_LIMIT: u64 = 10_000;
 
 /// What one request and its answer are made of, and what each part cost.
 #[utoipa::path(get, path = "/api/monitor/requests/{id}/context", params(("id" = String, Path)), responses(

@@ -27,6 +27,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
+pub(crate) use context::LIMIT as CONTEXT_LIMIT;
 use door::Door;
 pub(crate) use import::ImportState;
 pub(crate) use server::MonitorServer;

@@ -136,7 +136,7 @@ fn request_lines(outline: &Outline, body: &[u8], digests: &mut Digests) -> (Vec<
         let bytes = share_count(part.range.len() as u64, &inner);
         for (piece, bytes) in pieces.iter().zip(bytes) {
             let mut line = Line {
-                place: Some(part.place.clone()),
+                place: Some(part.place),
                 item: piece.item.clone(),
                 tool_use_id: None,
                 bytes: Some(bytes),
@@ -247,9 +247,12 @@ fn answer_lines(usage: &Usage, tokens: &Tokens) -> Vec<Line> {
     lines
 }
 
+/// How much of a kind of tokens a line has.
+type Count = fn(&Line) -> u64;
+
 /// Shares each kind of cost out by the tokens of that kind, so that all lines together cost what the call cost.
 fn charge(lines: &mut [Line], cost: &Cost) {
-    let kinds: [(Money, fn(&Line) -> u64); 6] = [
+    let kinds: [(Money, Count); 6] = [
         (cost.input, |line| line.tokens.map_or(0, |tokens| tokens.fresh)),
         (cost.cache_read, |line| line.tokens.map_or(0, |tokens| tokens.read)),
         (cost.cache_write_5m, |line| line.tokens.map_or(0, |tokens| tokens.written_5m)),

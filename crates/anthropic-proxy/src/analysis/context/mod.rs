@@ -16,5 +16,5 @@ mod tests;
 
 pub(crate) use bill::{Bill, Line, Tokens, bill};
 pub(crate) use digest::Digests;
-pub(crate) use item::{Category, Item};
+pub(crate) use item::Item;
 pub(crate) use sum::{Asked, Carried, Server, Sum, Total};

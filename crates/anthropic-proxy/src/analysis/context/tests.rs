@@ -1,5 +1,6 @@
 //! Golden cases (one file each in `cases`: a request, what its answer reports, and the bill of it) and what holds for any bytes.
 
+use super::item::Category;
 use super::*;
 use proptest::prelude::*;
 use protocol::outline::{Place, outline};
