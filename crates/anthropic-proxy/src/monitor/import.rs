@@ -95,12 +95,14 @@ async fn receive(monitor: &Monitor, body: Body) -> Result<File, Failure> {
     Ok(file)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn no_room(error: io::Error) -> Failure {
     let why =
         format!("the file finds no room: {error}\nhint: nothing was imported; make room where the record is");
     Failure::new(StatusCode::INSUFFICIENT_STORAGE, why)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn failure(error: ImportError) -> Failure {
     let status = match error {
         ImportError::File(_) => StatusCode::BAD_REQUEST,
