@@ -3,6 +3,7 @@
 mod access;
 mod assets;
 mod cache;
+mod compare;
 mod context;
 mod door;
 mod export;
@@ -120,6 +121,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(cache::cache))
+        .routes(routes!(compare::compare))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))
         .routes(routes!(stream::stream))

@@ -152,7 +152,8 @@ fn proof_of_miss(monitor: &Monitor, recorded: &Recorded) -> Result<Option<Proof>
     Ok(proof::find((&outline(&before), &before), (&outline(&this), &this)))
 }
 
-fn decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
+/// A body of the request with its content coding undone.
+pub(super) fn decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
     coding::decode(header(&exchange.request_headers, "content-encoding"), body, MAX_BODY as u64).0
 }
 
