@@ -60,7 +60,7 @@ impl App {
         let capture = Capture::new(sender.clone());
         let live = Live::new(run_number());
         let (recorder, recorder_thread) =
-            Recorder::start(writer, (sender, receiver), live.clone(), config.limits)?;
+            Recorder::start((store.clone(), writer), (sender, receiver), live.clone(), config.limits)?;
 
         let (leases, leases_seen) = watch::channel(0);
         let (stopping, stopping_seen) = watch::channel(false);

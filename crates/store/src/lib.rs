@@ -25,6 +25,7 @@
 
 mod bodies;
 mod browse;
+mod cached;
 mod convert;
 mod cut;
 mod error;
@@ -53,6 +54,7 @@ mod verify;
 mod words;
 mod writer;
 
+pub use cached::{CacheStats, CauseStats};
 pub use cut::{Cut, cut};
 pub use error::{Error, OpenError};
 pub use exchange::{

@@ -94,6 +94,7 @@ const FORMAT_2: &str = "
     );
     CREATE INDEX exchange_by_time ON exchange (started_us);
     CREATE INDEX exchange_pending ON exchange (seq) WHERE status = 0;
+    CREATE INDEX exchange_by_session ON exchange (session, started_us) WHERE session IS NOT NULL;
     CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
     CREATE TABLE tool (exchange INTEGER, name INTEGER, PRIMARY KEY (exchange, name)) WITHOUT ROWID; -- called in the answer
     CREATE TABLE running (exchange INTEGER PRIMARY KEY, record TEXT NOT NULL);

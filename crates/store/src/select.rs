@@ -6,6 +6,7 @@ use crate::filter::{Filter, condition};
 use crate::query::{Cursor, Facet, Facets, Listing, Page, Stats};
 use crate::row;
 use crate::search::{Phrase, Searcher};
+use rusqlite::Connection;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, Row, params_from_iter};
 use std::collections::HashMap;
@@ -34,6 +35,11 @@ impl<'a> Select<'a> {
     /// The same question once more, of a later state.
     pub(crate) fn again(searcher: Searcher<'a>, (condition, values): (String, Vec<Value>)) -> Select<'a> {
         Select { searcher, condition, values }
+    }
+
+    /// What it is asked of.
+    pub(crate) fn connection(&self) -> &'a Connection {
+        self.searcher.connection
     }
 
     /// The condition on rows of `exchange`, with its parameters.

@@ -3,6 +3,7 @@
 //! In memory there is one connection that readers and the writer take in turn, a short while each.
 
 use crate::bodies::Reading;
+use crate::cached::CacheStats;
 use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
@@ -195,6 +196,14 @@ impl Store {
         self.read(|connection| Select::new(self.searcher(connection), filter)?.stats())
     }
 
+    /// How the prompt cache served the exchanges that match.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn cached(&self, filter: &Filter) -> Result<CacheStats, Error> {
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.cached())
+    }
+
     /// The values that occur among the exchanges that match.
     ///
     /// # Errors
@@ -313,6 +322,27 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// The newest exchanges of a session that began before a time (microseconds since the Unix epoch), the newest first, with headers.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn of_session(&self, session: &str, before_us: i64, limit: usize) -> Result<Vec<Exchange>, Error> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT seq, record, flags FROM exchange
+                 WHERE session = (SELECT id FROM name WHERE text = ?) AND started_us < ?
+                 ORDER BY started_us DESC, seq DESC LIMIT ?",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = statement.query(rusqlite::params![session, before_us, limit])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(row::read(connection, self.shelf(), row)?);
+            }
+            Ok(found)
+        })
     }
 
     /// What the store takes on disk; in memory, what its pages take.

@@ -1,6 +1,6 @@
 //! What an exchange costs by list price: asked by the recorder when it ends, and by the monitor with what was recorded.
 
-use protocol::pricing::{self, Call, Cost, NoPrice, PriceTable};
+use protocol::pricing::{self, Call, Cost, Money, NoPrice, PriceTable};
 use protocol::usage::Usage;
 use store::{Exchange, Outcome};
 
@@ -15,6 +15,45 @@ pub(crate) fn of(exchange: &Exchange, usage: &Usage) -> Result<Cost, NoPrice> {
         truncated: partial(exchange),
     };
     pricing::price(PriceTable::builtin(), &call)
+}
+
+/// What tokens cost that could have been read from the cache and were paid for again: the price less what it would have been.
+/// `None` where there is no price, or where it is not known which model's they were.
+pub(crate) fn lost(exchange: &Exchange, usage: &Usage, tokens: u64) -> Option<Money> {
+    let has_parts =
+        usage.iterations.as_ref().is_some_and(|parts| parts.as_array().is_some_and(|list| !list.is_empty()));
+    if has_parts {
+        return None;
+    }
+    let paid = of(exchange, usage).ok()?.total;
+    let could = of(exchange, &as_if_read(usage, tokens)).ok()?.total;
+    Some(Money::from_pico(paid.pico().checked_sub(could.pico())?))
+}
+
+/// The same call with so many more tokens read. The prefix comes first: what was written for long, then for short, then not at all.
+fn as_if_read(usage: &Usage, tokens: u64) -> Usage {
+    let mut left = tokens;
+    let mut take = |count: Option<u64>| {
+        let taken = left.min(count.unwrap_or(0));
+        left -= taken;
+        count.map(|count| count - taken)
+    };
+    let written = usage.cache_creation_input_tokens;
+    let (hour, minutes) = (take(usage.cache_creation_1h), take(usage.cache_creation_5m));
+    let split = usage.cache_creation_1h.is_some() || usage.cache_creation_5m.is_some();
+    let after =
+        if split { Some(hour.unwrap_or(0).saturating_add(minutes.unwrap_or(0))) } else { take(written) };
+    let input = take(usage.input_tokens);
+    Usage {
+        cache_creation_1h: hour,
+        cache_creation_5m: minutes,
+        cache_creation_input_tokens: written.and(after),
+        input_tokens: input,
+        cache_read_input_tokens: Some(
+            usage.cache_read_input_tokens.unwrap_or(0).saturating_add(tokens - left),
+        ),
+        ..usage.clone()
+    }
 }
 
 /// Whether the answer broke off or was not recorded whole, so that only what it had used by then can be priced.

@@ -1,5 +1,7 @@
-//! Pure functions over exchanges: what a call cost, what it was for.
+//! Pure functions over exchanges: what a call cost, what it was for, what it follows from, why the cache missed, what fills the context.
 
+pub(crate) mod cache;
 pub(crate) mod context;
 pub(crate) mod cost;
 pub(crate) mod request_type;
+pub(crate) mod threads;

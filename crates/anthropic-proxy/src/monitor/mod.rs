@@ -2,6 +2,7 @@
 
 mod access;
 mod assets;
+mod cache;
 mod context;
 mod door;
 mod export;
@@ -118,6 +119,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(context::of_many))
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
+        .routes(routes!(cache::cache))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))
         .routes(routes!(stream::stream))

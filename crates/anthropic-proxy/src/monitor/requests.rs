@@ -4,6 +4,7 @@ use super::query::{Asked, Filters};
 use super::types::{ApiProblem, EventPage, RequestDetail, RequestPage, RequestRow};
 use super::view::{self, EVERYTHING, Extent};
 use super::{Failure, Monitor, blocking};
+use crate::analysis::cache::proof::{self, Proof};
 use crate::reading::header;
 use crate::recorded::{MAX_BODY, Recorded};
 use axum::Json;
@@ -11,9 +12,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header as names};
 use axum::response::{IntoResponse, Response};
+use protocol::coding;
+use protocol::outline::outline;
 use serde::Deserialize;
 use std::io;
-use store::{Cursor, Exchange, Page, Side, Store};
+use store::{CacheCause, Cursor, Exchange, Page, Side, Store};
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -125,7 +128,32 @@ pub(super) async fn detail(
         events: asked.event_limit.unwrap_or(usize::MAX),
     };
     let recorded = find(&monitor, &id).await?;
-    blocking(move || Ok(Json(view::detail(recorded, extent)))).await
+    blocking(move || {
+        let proof = proof_of_miss(&monitor, &recorded)?;
+        let mut detail = view::detail(recorded, extent);
+        if let Some(cache) = &mut detail.row.cache {
+            cache.proof = proof.map(view::cache::proof);
+        }
+        Ok(Json(detail))
+    })
+    .await
+}
+
+/// Where the prompt parts from that of the call before, if the cache was missed.
+fn proof_of_miss(monitor: &Monitor, recorded: &Recorded) -> Result<Option<Proof>, Failure> {
+    let exchange = &recorded.exchange;
+    let missed = exchange.cache.filter(|verdict| verdict.cause != CacheCause::Hit);
+    let (Some(_), Some(link), Some(this)) = (missed, exchange.previous, &recorded.request) else {
+        return Ok(None);
+    };
+    let Some(previous) = monitor.store.get(link.id)? else { return Ok(None) };
+    let Some(before) = monitor.store.body(link.id, Side::Request)? else { return Ok(None) };
+    let (before, this) = (decoded(&previous, &before.bytes), decoded(exchange, &this.bytes));
+    Ok(proof::find((&outline(&before), &before), (&outline(&this), &this)))
+}
+
+fn decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
+    coding::decode(header(&exchange.request_headers, "content-encoding"), body, MAX_BODY as u64).0
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

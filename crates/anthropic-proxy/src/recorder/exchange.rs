@@ -2,11 +2,14 @@
 //!
 //! Pure: it reads and adds up; the writing is done by the recorder's loop.
 
+use super::thread::is_linked;
+use crate::analysis::cache::Stated;
 use crate::analysis::cost;
 use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
 use protocol::message::{Block, Message};
+use protocol::outline::{Outline, outline};
 use protocol::request::{self, MessageRequest};
 use relay::{End, Phase};
 use store::{
@@ -29,6 +32,12 @@ pub(super) struct OpenExchange {
     answer: Option<AnswerReader>,
     /// What a streamed answer says, once it has ended: its bytes scatter the words over events.
     pub(super) streamed_text: Option<String>,
+    /// The prompt, until the call is linked to the one before.
+    pub(super) outline: Option<Outline>,
+    /// What the answer reports that was used, once it has ended.
+    pub(super) usage: Option<protocol::usage::Usage>,
+    /// What the server says of a cache miss.
+    pub(super) stated: Option<Stated>,
     /// When the answer was last heard of, microseconds since the exchange began.
     heard_us: Option<u64>,
 }
@@ -53,6 +62,9 @@ impl OpenExchange {
             request: wants_body.then(Vec::new),
             answer: None,
             streamed_text: None,
+            outline: None,
+            usage: None,
+            stated: None,
             heard_us: None,
         };
         open.identify(None);
@@ -79,6 +91,9 @@ impl OpenExchange {
         let encoding = header(&self.row.request_headers, "content-encoding").map(str::to_owned);
         let (decoded, _cut) = protocol::coding::decode(encoding.as_deref(), body, READ_LIMIT as u64);
         let (request, _problems) = request::parse(&decoded);
+        if is_linked(&self.row) {
+            self.outline = Some(outline(&decoded));
+        }
         self.row.model.clone_from(&request.model);
         self.row.stream = request.stream;
         self.row.opening = request.first_user_text.as_deref().map(title);
@@ -181,6 +196,8 @@ impl OpenExchange {
         self.row.capture = Self::capture(ended);
         if let Some(message) = &reading.message {
             take_whole(&mut self.row, message);
+            self.usage = Some(message.usage.clone());
+            self.stated = message.diagnostics.as_ref().and_then(Stated::read);
         }
         fed
     }
@@ -225,15 +242,21 @@ impl OpenExchange {
     }
 }
 
-/// What is recorded of an exchange that has ended, with all that its bytes tell read anew; and what its streamed answer says.
+/// What the bytes of an exchange say, read anew.
+pub(crate) struct Again {
+    /// As it is to be recorded; what it follows from is not known yet.
+    pub(super) exchange: Exchange,
+    /// What its streamed answer says.
+    pub(super) text: Option<String>,
+    pub(super) outline: Option<Outline>,
+    pub(super) usage: Option<protocol::usage::Usage>,
+    pub(super) stated: Option<Stated>,
+}
+
+/// Reads an exchange that has ended anew.
 ///
 /// How it ended and what failed are facts of the traffic: they stay as they are.
-pub(crate) fn read_again(
-    stored: &Exchange,
-    request: &[u8],
-    response: &[u8],
-    frames: &[Frame],
-) -> (Exchange, Option<String>) {
+pub(crate) fn read_again(stored: &Exchange, request: &[u8], response: &[u8], frames: &[Frame]) -> Again {
     let mut open = OpenExchange::new(Began {
         id: stored.id,
         started_us: stored.started_us,
@@ -284,10 +307,24 @@ pub(crate) fn read_again(
         pinned: stored.pinned,
         ..open.row
     };
+    let mut again = Again {
+        exchange: Exchange::default(),
+        text: open.streamed_text,
+        outline: open.outline,
+        usage: None,
+        stated: None,
+    };
     if let Some(message) = &reading.message {
         take_whole(&mut row, message);
+        again.usage = Some(message.usage.clone());
+        again.stated = message.diagnostics.as_ref().and_then(Stated::read);
     }
-    (row, open.streamed_text)
+    Again { exchange: row, ..again }
+}
+
+/// A request's body with its content coding undone, as far as it is read.
+pub(super) fn header_decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
+    protocol::coding::decode(header(&exchange.request_headers, "content-encoding"), body, READ_LIMIT as u64).0
 }
 
 /// The beginning of a text, its white space made one line; what looks like a key in it is masked, for it is shown in lists.

@@ -5,8 +5,10 @@
 
 mod exchange;
 pub(crate) mod reindex;
+mod thread;
 mod whole;
 
+use crate::analysis::threads::Threads;
 use crate::capture::note::{Began, Key, Note, frame};
 use crate::capture::queue::{Receiver, Sender, Weight};
 use crate::live::{Change, Live};
@@ -17,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Exchange, Filter, Retention, Side, Writer};
+use store::{Exchange, Filter, Retention, Side, Store, Writer};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 pub(crate) use whole::{Whole, read as read_whole};
@@ -116,7 +118,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts the recorder's thread. It ends when the queue is closed and everything is written.
     pub(crate) fn start(
-        writer: Writer,
+        (store, writer): (Store, Writer),
         (queue, notes): (Sender<Note>, Receiver<Note>),
         live: Live,
         limits: Limits,
@@ -124,6 +126,8 @@ impl Recorder {
         let recorder = Recorder { orders: Arc::default(), queue, health: Arc::default() };
         let worker = Worker {
             writer,
+            store,
+            threads: Threads::default(),
             live,
             orders: Arc::clone(&recorder.orders),
             health: Arc::clone(&recorder.health),
@@ -204,6 +208,9 @@ impl Recorder {
 
 struct Worker {
     writer: Writer,
+    /// To read earlier calls of a session from.
+    store: Store,
+    threads: Threads,
     live: Live,
     orders: Arc<Mutex<Vec<Order>>>,
     health: Arc<Health>,
@@ -330,6 +337,7 @@ impl Worker {
             }
             Note::RequestEnded { at_us, trailers, .. } => {
                 exchange.request_ended(at_us, trailers);
+                thread::link_open(&mut self.threads, &self.store, exchange);
                 // First who asked: bodies of one session are kept together.
                 self.save(&mut tracked);
                 let result = self.writer.finish_body(id, Side::Request).map(|_| ());
@@ -348,6 +356,8 @@ impl Worker {
             Note::Ended { at_us, end, .. } => {
                 let from = exchange.row.event_count;
                 let fed = exchange.ended(at_us, &end);
+                thread::link_open(&mut self.threads, &self.store, exchange);
+                thread::judge(&mut self.threads, &mut exchange.row, exchange.usage.as_ref(), exchange.stated);
                 self.announce_events(&tracked.exchange.row, from, fed.events);
                 self.end(tracked);
                 return;

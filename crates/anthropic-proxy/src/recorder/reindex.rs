@@ -1,6 +1,8 @@
 //! Derives every column anew from the bytes, and the search index with it; resumable, a stretch at a time.
 
-use super::exchange::read_again;
+use super::exchange::{Again, read_again};
+use super::thread;
+use crate::analysis::threads::Threads;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use store::{Exchange, Side, Store, Writer};
@@ -38,6 +40,7 @@ pub(crate) struct Run {
     after: Option<i64>,
     seen: HashSet<i64>,
     progress: Progress,
+    threads: Threads,
 }
 
 impl Run {
@@ -62,7 +65,12 @@ impl Run {
                 continue;
             };
             let bytes = |body: Option<store::Body>| body.map(|body| body.bytes).unwrap_or_default();
-            let (exchange, text) = read_again(&stored, &bytes(request), &bytes(response), &frames);
+            let again = read_again(&stored, &bytes(request), &bytes(response), &frames);
+            let Again { mut exchange, text, outline, usage, stated } = again;
+            if let Some(outline) = outline {
+                thread::link(&mut self.threads, store, &mut exchange, &outline);
+                thread::judge(&mut self.threads, &mut exchange, usage.as_ref(), stated);
+            }
             let changed = exchange != stored;
             self.progress.changed += u64::from(changed);
             reread.push(Reread { exchange, changed, text });

@@ -1,5 +1,6 @@
 //! Turns what is stored into what the API answers and exports carry.
 
+pub(crate) mod cache;
 pub(crate) mod context;
 pub(crate) mod types;
 
@@ -65,6 +66,7 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
         previous_id: exchange.previous.map(|link| link.id.to_string()),
         previous_source: exchange.previous.map(|link| link.source.as_str()),
         retry_of: exchange.retry_of.map(|id| id.to_string()),
+        cache: cache::info(exchange),
         compaction: exchange.compaction.clone(),
         context_compacted: exchange.context_compacted.clone(),
         tool_times: exchange

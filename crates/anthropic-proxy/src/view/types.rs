@@ -1,5 +1,6 @@
 //! What the monitoring API answers: the original's fields under their names, and ours beside them.
 
+use super::cache::CacheInfo;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -75,6 +76,8 @@ pub(crate) struct RequestRow {
     pub(crate) previous_source: Option<&'static str>,
     /// The failed call that this one tries again.
     pub(crate) retry_of: Option<String>,
+    /// Whether it read from the prompt cache what it could have; null while it runs, and where nobody asked for caching.
+    pub(crate) cache: Option<CacheInfo>,
     /// That it compacts the context (`auto`, `manual`, `reactive`).
     pub(crate) compaction: Option<String>,
     /// That the context before it was compacted, and why.

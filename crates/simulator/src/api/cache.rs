@@ -57,7 +57,7 @@ pub(super) fn prefixes(body: &Value) -> Vec<Prefix> {
     for tool in array(body, "tools") {
         builder.push("tool", tool);
     }
-    builder.push_content("system", &body["system"]);
+    builder.push_content("system", &without_attribution(&body["system"]));
     for message in array(body, "messages") {
         builder.push_content(message["role"].as_str().unwrap_or_default(), &message["content"]);
     }
@@ -166,6 +166,20 @@ impl Builder {
         self.hash = hasher.finish();
         self.tokens += tokens_of_bytes(plain.len());
         self.prefixes.push(Prefix { hash: self.hash, tokens: self.tokens, mark: mark_of(block) });
+    }
+}
+
+/// The system prompt without Claude Code's billing line, which changes with each prompt and does not make the cache miss.
+fn without_attribution(system: &Value) -> Value {
+    let is_attribution = |block: &Value| {
+        block["text"].as_str().is_some_and(|text| text.starts_with("x-anthropic-billing-header:"))
+    };
+    match system {
+        Value::Array(blocks) => {
+            let skipped = usize::from(blocks.first().is_some_and(is_attribution));
+            Value::Array(blocks[skipped..].to_vec())
+        }
+        other => other.clone(),
     }
 }
 
