@@ -131,7 +131,7 @@ mod tests {
                 ],
             ),
             (nested, &["reminder  18", "instructions /work/sub/AGENTS.md 41", "reminder  18"]),
-            (older, &["reminder  30", "instructions /work/CLAUDE.md 51", "reminder  38", "user_text  6"]),
+            (older, &["reminder  30", "instructions /work/CLAUDE.md 50", "reminder  38", "user_text  6"]),
             ("Contents of /work/CLAUDE.md:\n\nby hand", &["user_text  37"]),
         ];
         for (text, expected) in cases {
