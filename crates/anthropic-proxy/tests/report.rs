@@ -33,8 +33,15 @@ fn the_page_needs_nothing_else_and_runs_nothing_that_was_recorded() {
     let (proxy, _upstream) = recorded();
     let page = analyze(&proxy, "");
     assert!(page.ends_with("</html>\n"), "{page}");
-    for part in ["Types of request", "Debugging &#38; Fixing", "What to do", "Slowest", "View full", "Models"]
-    {
+    for part in [
+        "Types of request",
+        "Debugging &#38; Fixing",
+        "What to do",
+        "What fills the context",
+        "Slowest",
+        "View full",
+        "Models",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");

@@ -1,12 +1,13 @@
 //! What could be done, each with what was seen that says so. A rule says nothing where nothing was seen.
 
 use super::sums::Sums;
-use super::types::{Advice, Cache, Cause};
+use super::types::{Advice, Cache, Cause, Context};
 use protocol::pricing::Money;
 
 /// What the figures suggest: first what money says, the dearest first, then the rest.
-pub(super) fn give(sums: &Sums, cache: &Cache) -> Vec<Advice> {
+pub(super) fn give(sums: &Sums, cache: &Cache, context: &Context) -> Vec<Advice> {
     let mut advice: Vec<Advice> = cache.causes.iter().filter_map(of_cache).collect();
+    advice.extend(of_unused(context));
     let plain = |what: &str, evidence: String, examples: &[String]| Advice {
         what: what.to_owned(),
         evidence,
@@ -80,5 +81,23 @@ fn of_cache(cause: &Cause) -> Option<Advice> {
         ),
         examples: cause.examples.clone(),
         cost: (cause.lost_cost != Money::ZERO.to_string()).then(|| cause.lost_cost.clone()),
+    })
+}
+
+/// Tools that are sent with every call and that nothing called.
+fn of_unused(context: &Context) -> Option<Advice> {
+    let names: Vec<&str> = context.unused.iter().take(6).map(|tool| tool.name.as_str()).collect();
+    let tokens: u64 = context.unused.iter().map(|tool| tool.tokens).sum();
+    (!names.is_empty() && tokens > 0).then(|| Advice {
+        what: "Leave out tools that nothing calls: disconnect MCP servers, or let the client search for tools (ENABLE_TOOL_SEARCH)"
+            .to_owned(),
+        evidence: format!(
+            "In {} requests {} tools were defined and never called, such as {}; their definitions took some {tokens} tokens",
+            context.read,
+            context.unused.len(),
+            names.join(", ")
+        ),
+        examples: Vec::new(),
+        cost: (context.unused_cost != Money::ZERO.to_string()).then(|| context.unused_cost.clone()),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use super::request::Shown;
-use super::types::{Line, Report};
+use super::types::{Filling, Line, Report};
 use askama::Template;
 use std::io::{self, Write};
 
@@ -20,12 +20,16 @@ impl Html {
 
 impl Writer for Html {
     fn begin(&mut self, out: &mut dyn Write, report: &Report) -> io::Result<()> {
+        let fillings = [
+            ("What fills the context", report.context.items.as_slice()),
+            ("Tools that nothing called", report.context.unused.as_slice()),
+        ];
         let lists = [
             ("Slowest", report.slowest.as_slice()),
             ("Dearest, $", report.dearest.as_slice()),
             ("Fell silent", report.stalls.as_slice()),
         ];
-        put(out, &Head { nonce: &self.nonce, report, figures: report.figures(), lists })
+        put(out, &Head { nonce: &self.nonce, report, figures: report.figures(), fillings, lists })
     }
 
     fn request(&mut self, out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
@@ -49,6 +53,7 @@ struct Head<'a> {
     nonce: &'a str,
     report: &'a Report,
     figures: Vec<(&'static str, String)>,
+    fillings: [(&'static str, &'a [Filling]); 2],
     lists: [(&'static str, &'a [Line]); 3],
 }
 

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use super::request::Shown;
-use super::types::{Line, Report, Share};
+use super::types::{Filling, Line, Report, Share};
 use crate::export::markdown::{code, fenced, line};
 use std::io::{self, Write};
 
@@ -26,6 +26,8 @@ impl Writer for Markdown {
         advice(out, report)?;
         spend(out, report)?;
         cache(out, report)?;
+        filling(out, "What fills the context", &report.context.items)?;
+        filling(out, "Tools that nothing called", &report.context.unused)?;
         shares(out, "Types of request", &report.types)?;
         shares(out, "Tools", &report.tools)?;
         errors(out, report)?;
@@ -83,7 +85,9 @@ fn advice(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     writeln!(out, "\n## What to do\n")?;
     for advice in &report.advice {
         let cost = advice.cost.as_ref().map(|cost| format!(" (${cost})")).unwrap_or_default();
-        writeln!(out, "- **{}**{cost}. {}. See {}.", advice.what, advice.evidence, ids(&advice.examples))?;
+        let see = ids(&advice.examples);
+        let see = if see.is_empty() { see } else { format!(" See {see}.") };
+        writeln!(out, "- **{}**{cost}. {}.{see}", advice.what, advice.evidence)?;
     }
     Ok(())
 }
@@ -158,6 +162,28 @@ fn cache(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             cause.lost_tokens,
             cause.lost_cost,
             ids(&cause.examples)
+        )?;
+    }
+    Ok(())
+}
+
+fn filling(out: &mut dyn Write, title: &str, lines: &[Filling]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n## {title}\n\nAn estimate.\n\n| what | name | requests | tokens | cost, $ |\n|---|---|---:|---:|---:|"
+    )?;
+    for line in lines {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            line.category,
+            cell(&line.name),
+            line.requests,
+            line.tokens,
+            line.cost
         )?;
     }
     Ok(())

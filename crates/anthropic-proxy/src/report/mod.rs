@@ -2,12 +2,14 @@
 //! request. One file, written as it is read: sums first, then one request after the other.
 
 mod advice;
+mod filling;
 mod html;
 mod markdown;
 mod request;
 mod sums;
 mod types;
 
+use crate::bills;
 use crate::export::Redactor;
 use crate::recorded::Recorded;
 use crate::view::types::StatsAnswer;
@@ -20,6 +22,9 @@ pub(crate) use types::Report;
 
 /// Requests that are shown one by one unless more are asked for; all count in the figures.
 const SHOWN: u64 = 1_000;
+
+/// Requests whose prompts are taken apart for what fills the context, the newest.
+const LOOKED_INTO: u64 = 500;
 
 /// What the report is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,7 +122,9 @@ pub(crate) fn write(
         Ok(true)
     })?;
     let shown = options.requests.unwrap_or(SHOWN);
-    let report = sums.into_report(totals, options, shown);
+    let bills = bills::of_many(store, filter, LOOKED_INTO).map_err(io::Error::other)?;
+    let context = filling::of(&bills, options.redactor.as_ref());
+    let report = sums.into_report(totals, context, options, shown);
     let mut writer: Box<dyn Writer> = match options.form {
         Form::Html => Box::new(html::Html::new(options.nonce.clone())),
         Form::Markdown => Box::new(markdown::Markdown),

@@ -1,7 +1,7 @@
 //! What is added up for a report, one exchange after the other, in little memory whatever their number.
 
 use super::types::{
-    Cache, Cause, Characters, ErrorKind, Line, Model, Period, Report, Session, Share, Unpriced,
+    Cache, Cause, Characters, Context, ErrorKind, Line, Model, Period, Report, Session, Share, Unpriced,
 };
 use super::{Options, advice, request::excerpt};
 use crate::analysis::{cost, request_type};
@@ -237,9 +237,15 @@ impl Sums {
     }
 
     /// The report, all but its requests.
-    pub(super) fn into_report(mut self, totals: StatsAnswer, options: &Options, shown: u64) -> Report {
+    pub(super) fn into_report(
+        mut self,
+        totals: StatsAnswer,
+        context: Context,
+        options: &Options,
+        shown: u64,
+    ) -> Report {
         let cache = self.cache();
-        let advice = advice::give(&self, &cache);
+        let advice = advice::give(&self, &cache, &context);
         let iso = view::iso;
         let period = self.first_us.zip(self.last_us);
         let mut models: Vec<(String, ModelSum)> = self.models.into_iter().collect();
@@ -284,6 +290,7 @@ impl Sums {
                 .collect(),
             sessions: sessions.into_iter().map(|(id, sum)| sum.named(id)).collect(),
             cache,
+            context,
             errors,
             slowest: self.slowest.into_lines(),
             dearest: self.dearest.into_lines(),

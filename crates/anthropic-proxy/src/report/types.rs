@@ -30,6 +30,8 @@ pub(crate) struct Report {
     /// The dearest.
     pub(crate) sessions: Vec<Session>,
     pub(crate) cache: Cache,
+    /// What fills the context.
+    pub(crate) context: Context,
     pub(crate) errors: Vec<ErrorKind>,
     /// The slowest to their end.
     pub(crate) slowest: Vec<Line>,
@@ -147,6 +149,35 @@ pub(crate) struct Cause {
     pub(crate) lost_cost: String,
     /// Ids of requests, the dearest first.
     pub(crate) examples: Vec<String>,
+}
+
+/// What the prompts were made of, an estimate: measured tokens shared out by the bytes of each part.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Context {
+    /// Requests that were looked into, the newest.
+    pub(crate) read: u64,
+    /// Whether there were more.
+    pub(crate) more: bool,
+    /// The dearest parts.
+    pub(crate) items: Vec<Filling>,
+    /// Tools that were defined and that nothing called.
+    pub(crate) unused: Vec<Filling>,
+    /// What all of those cost.
+    pub(crate) unused_cost: String,
+}
+
+/// One thing in the context.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Filling {
+    /// `tool`, `system`, `instructions`, `tool_result`, …
+    pub(crate) category: &'static str,
+    pub(crate) name: String,
+    /// Requests that had it.
+    pub(crate) requests: u64,
+    /// In all of them.
+    pub(crate) tokens: u64,
+    pub(crate) cost: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

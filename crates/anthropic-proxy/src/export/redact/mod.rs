@@ -58,8 +58,7 @@ impl Redactor {
     }
 
     /// A text without what is personal.
-    #[cfg(test)]
-    fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         self.text_with(text, &[])
     }
 
