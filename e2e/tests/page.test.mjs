@@ -89,6 +89,38 @@ test("an answer grows while it comes", async () => {
   await done();
 });
 
+test("a request is pinned and unpinned, by mouse and by keyboard", async () => {
+  await (await ask("Keep this one.")).text();
+  const [recorded] = await stack.rows();
+  const isPinned = async () => (await stack.get(`/api/monitor/requests/${recorded.id}`)).pinned;
+  const { page, done } = await open();
+  await row(page, "opus-5-5").click();
+  const pin = page.getByRole("button", { name: "Pinned" });
+  await pin.click();
+  await until("the pin", isPinned);
+  await page.locator("button[aria-pressed=true]").waitFor();
+  await page.screenshot({ path: join(pictures, "pinned.png") });
+  await page.reload();
+  await page.locator("button[aria-pressed=true]").waitFor();
+  await pin.focus();
+  await page.keyboard.press("Enter");
+  await until("no pin", async () => !(await isPinned()));
+  await page.locator("button[aria-pressed=false]").waitFor();
+  await done();
+});
+
+test("what comes while a text is looked for shows where it stands, and nothing else comes", async () => {
+  const { page, done } = await open(`/monitor/requests?q=${encodeURIComponent("text:heliotrope")}`);
+  await page.getByText("No request matches").first().waitFor();
+  await (await ask("A word about roses. [sim:text=None.]")).text();
+  await (await ask("A word about heliotropes: heliotrope. [sim:text=Here it is.]")).text();
+  await page.locator("mark", { hasText: "heliotrope" }).first().waitFor();
+  await (await ask("Something else. [sim:text=A heliotrope turns to the sun.]")).text();
+  await until("two of three", async () => (await page.locator("mark", { hasText: "heliotrope" }).count()) === 2);
+  assert.equal(await page.getByRole("row").filter({ hasText: "opus-5-5" }).count(), 2);
+  await done();
+});
+
 test("hostile text is shown as text", async () => {
   const evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
   await (await ask(`${evil} [sim:text=${evil} [x](javascript:document.title=1)]`, { model: `m${evil}` })).text();

@@ -32,6 +32,8 @@ mod error;
 mod exchange;
 mod filter;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod list;
 mod location;
 mod open;

@@ -1,29 +1,6 @@
 use super::*;
+use crate::fuzzing::{self, in_parts};
 use proptest::prelude::*;
-
-/// Segments of bytes that come in parts of these lengths, cycling.
-fn in_parts(body: &[u8], lengths: &[usize]) -> Vec<(Vec<u8>, Form)> {
-    let mut cutter = Cutter::default();
-    let mut held = Vec::new();
-    let mut found = Vec::new();
-    let mut keep = |segment: &[u8], form| -> Result<(), std::convert::Infallible> {
-        found.push((segment.to_vec(), form));
-        Ok(())
-    };
-    let mut rest = body;
-    for length in lengths.iter().copied().chain([body.len()]).cycle() {
-        let (now, later) = rest.split_at(length.min(rest.len()));
-        held.extend_from_slice(now);
-        rest = later;
-        let Ok(taken) = cutter.scan(&held, rest.is_empty(), &mut keep);
-        held.drain(..taken);
-        if rest.is_empty() {
-            break;
-        }
-    }
-    assert!(held.is_empty());
-    found
-}
 
 fn joined(segments: &[(Vec<u8>, Form)]) -> Vec<u8> {
     segments.iter().flat_map(|(bytes, _)| bytes.clone()).collect()
@@ -63,6 +40,7 @@ proptest! {
             prop_assert!(!segment.is_empty() && segment.len() < MAX + GLUE_MAX + MIN, "{}", segment.len());
         }
         prop_assert_eq!(in_parts(&body, &lengths), whole);
+        fuzzing::cut(&body);
     }
 }
 
