@@ -4,7 +4,7 @@ mod instance;
 mod signals;
 
 use crate::capture::note::Note;
-use crate::capture::{Capture, queue};
+use crate::capture::{Capture, Hasher, queue};
 use crate::config::{Config, Token};
 use crate::live::Live;
 use crate::monitor::{self, Monitor, MonitorServer};
@@ -19,6 +19,7 @@ pub(crate) use signals::asked_to_end;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -57,7 +58,7 @@ impl App {
         let (store, writer) = Store::open(&config.data)?;
         store.read_answers_with(streamed_text);
         let (sender, receiver) = queue::bounded::<Note>(config.queue_bytes);
-        let capture = Capture::new(sender.clone());
+        let capture = Capture::new(sender.clone(), Hasher::open(config.folder().map(PathBuf::as_path))?);
         let live = Live::new(run_number());
         let (recorder, recorder_thread) =
             Recorder::start((store.clone(), writer), (sender, receiver), live.clone(), config.limits)?;

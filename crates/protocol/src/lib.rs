@@ -17,6 +17,7 @@ pub mod coding;
 pub mod error;
 pub mod identity;
 mod json;
+pub mod limits;
 pub mod message;
 pub mod outline;
 pub mod pricing;

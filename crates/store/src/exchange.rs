@@ -78,6 +78,12 @@ pub struct Exchange {
     pub request_class: Option<Known>,
     /// The program that sent it.
     pub program: Option<Program>,
+    /// Who pays: a short keyed hash of the key or token, never that itself.
+    pub credential: Option<Credential>,
+    /// Of the subscription's 5-hour window, what was spent when this was answered, millionths.
+    pub spent_5h: Option<u32>,
+    /// Likewise of its 7-day window.
+    pub spent_7d: Option<u32>,
     /// One for all calls that follow from one prompt of a person, as the client states it.
     pub prompt_id: Option<String>,
     /// The folder that the client works in.
@@ -208,6 +214,16 @@ pub struct Program {
     pub version: Option<String>,
     /// How Claude Code was started: `cli`, `sdk-cli`, …
     pub entrypoint: Option<String>,
+}
+
+/// What a request was paid with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Credential {
+    /// Eight hexadecimal digits of a hash whose key never leaves the data folder.
+    pub hash: String,
+    /// `api key`, `oauth`, `token`.
+    pub kind: String,
 }
 
 /// How long a tool ran.

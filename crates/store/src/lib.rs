@@ -48,6 +48,7 @@ mod schema;
 mod search;
 mod select;
 mod shelf;
+mod spending;
 mod store;
 mod sweep;
 mod underway;
@@ -60,8 +61,8 @@ pub use cached::{CacheStats, CauseStats};
 pub use cut::{Cut, cut};
 pub use error::{Error, OpenError};
 pub use exchange::{
-    Agent, CacheCause, CacheVerdict, Capture, Exchange, Failure, Headers, Known, Link, Outcome, Program,
-    Session, Source, Status, Timing, ToolTime, Usage, VerdictSource,
+    Agent, CacheCause, CacheVerdict, Capture, Credential, Exchange, Failure, Headers, Known, Link, Outcome,
+    Program, Session, Source, Status, Timing, ToolTime, Usage, VerdictSource,
 };
 pub use filter::{Filter, FilterError, KEYS, Key};
 pub use location::Location;
@@ -71,6 +72,7 @@ pub use query::{
 pub use reindex::Stretch;
 pub use retain::Retention;
 pub use search::Excerpt;
+pub use spending::{SessionShare, Spent};
 pub use store::Store;
 pub use verify::{Damage, Verified};
 pub use writer::Writer;

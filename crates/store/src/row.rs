@@ -81,7 +81,7 @@ impl Names {
 }
 
 /// What [`upsert`] writes, in the order of its values.
-const COLUMNS: [&str; 38] = [
+const COLUMNS: [&str; 41] = [
     "id",
     "started_us",
     "status",
@@ -101,6 +101,9 @@ const COLUMNS: [&str; 38] = [
     "project",
     "program",
     "version",
+    "credential",
+    "spent_5h",
+    "spent_7d",
     "connect_us",
     "first_byte_us",
     "first_token_us",
@@ -177,6 +180,9 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
         named(exchange.project.as_ref().map(|project| project.value.as_str()))?,
         named(program.map(|program| program.name.as_str()))?,
         named(program.and_then(|program| program.version.as_deref()))?,
+        named(exchange.credential.as_ref().map(|credential| credential.hash.as_str()))?,
+        exchange.spent_5h,
+        exchange.spent_7d,
         time(exchange.timing.connect_us),
         time(exchange.timing.first_byte_us),
         time(exchange.timing.first_token_us),

@@ -81,7 +81,8 @@ const FORMAT_2: &str = "
         flags INTEGER NOT NULL,             -- see row.rs
         path INTEGER, model INTEGER, served_model INTEGER, session INTEGER, agent INTEGER, agent_kind INTEGER,
         class INTEGER, stop INTEGER, error INTEGER, prompt INTEGER, project INTEGER, program INTEGER,
-        version INTEGER,                    -- each a name
+        version INTEGER, credential INTEGER, -- each a name
+        spent_5h INTEGER, spent_7d INTEGER, -- millionths of the plan's windows
         connect_us INTEGER, first_byte_us INTEGER, first_token_us INTEGER, gap_us INTEGER, end_us INTEGER,
         input INTEGER, output INTEGER, cache_read INTEGER, cache_creation INTEGER, cache_creation_1h INTEGER,
         thinking INTEGER, total_input INTEGER,
@@ -95,6 +96,7 @@ const FORMAT_2: &str = "
     CREATE INDEX exchange_by_time ON exchange (started_us);
     CREATE INDEX exchange_pending ON exchange (seq) WHERE status = 0;
     CREATE INDEX exchange_by_session ON exchange (session, started_us) WHERE session IS NOT NULL;
+    CREATE INDEX exchange_by_credential ON exchange (credential, started_us) WHERE credential IS NOT NULL;
     CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
     CREATE TABLE tool (exchange INTEGER, name INTEGER, PRIMARY KEY (exchange, name)) WITHOUT ROWID; -- called in the answer
     CREATE TABLE running (exchange INTEGER PRIMARY KEY, record TEXT NOT NULL);

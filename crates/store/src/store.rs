@@ -13,8 +13,9 @@ use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
 use crate::shelf::Shelf;
+use crate::spending::{SessionShare, Spent};
 use crate::writer::Writer;
-use crate::{browse, convert, frames, open, row};
+use crate::{browse, convert, frames, open, row, spending};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs;
 use std::io;
@@ -194,6 +195,35 @@ impl Store {
     /// When the database cannot be read.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, Error> {
         self.read(|connection| Select::new(self.searcher(connection), filter)?.stats())
+    }
+
+    /// Credentials that were ever used, by their short hash, with the newest exchanges of each that have ended, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn credentials(&self, newest: usize) -> Result<Vec<(String, Vec<Uuid>)>, Error> {
+        self.read(|connection| spending::credentials(connection, newest))
+    }
+
+    /// How the windows of a credential's plan filled since a time (microseconds since the Unix epoch), oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn spent(&self, credential: &str, since_us: i64) -> Result<Vec<Spent>, Error> {
+        self.read(|connection| spending::spent(connection, credential, since_us))
+    }
+
+    /// The sessions that took most tokens of a credential since a time, and what all took together.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn shares(
+        &self,
+        credential: &str,
+        since_us: i64,
+        limit: usize,
+    ) -> Result<(Vec<SessionShare>, u64), Error> {
+        self.read(|connection| spending::shares(connection, credential, since_us, limit))
     }
 
     /// How the prompt cache served the exchanges that match.

@@ -4,5 +4,6 @@ pub(crate) mod cache;
 pub(crate) mod compare;
 pub(crate) mod context;
 pub(crate) mod cost;
+pub(crate) mod limits;
 pub(crate) mod request_type;
 pub(crate) mod threads;

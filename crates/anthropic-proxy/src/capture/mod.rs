@@ -3,10 +3,12 @@
 //! Contract: nothing here blocks, waits or fails towards the traffic. What the queue refuses is counted, and the exchange's last
 //! note says so, so that the record names what it misses.
 
+mod credential;
 pub(crate) mod note;
 pub(crate) mod queue;
 mod tap;
 
+pub(crate) use credential::Hasher;
 use note::{Began, Headers, Key, Note};
 use queue::Sender;
 use relay::RequestHead;
@@ -21,6 +23,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub(crate) struct Capture {
     queue: Sender<Note>,
+    credentials: Hasher,
     counters: Arc<Counters>,
 }
 
@@ -32,8 +35,8 @@ struct Counters {
 
 impl Capture {
     /// A capture that feeds `queue`.
-    pub(crate) fn new(queue: Sender<Note>) -> Capture {
-        Capture { queue, counters: Arc::default() }
+    pub(crate) fn new(queue: Sender<Note>, credentials: Hasher) -> Capture {
+        Capture { queue, credentials, counters: Arc::default() }
     }
 
     /// Begins the record of a request that goes to `upstream` (scheme, host and base path, for people).
@@ -44,6 +47,7 @@ impl Capture {
             method: head.method.to_owned(),
             url: protocol::secrets::mask_text(head.target),
             version: version_name(head.version),
+            credential: self.credentials.find(head.headers().map(|header| (header.name, header.value))),
             headers: masked(head.headers()),
             client: peer.to_string(),
             upstream: upstream.to_owned(),
@@ -59,6 +63,7 @@ impl Capture {
             method,
             url,
             version: "HTTP/1.1",
+            credential: None,
             headers: Vec::new(),
             client: peer.to_string(),
             upstream: String::new(),

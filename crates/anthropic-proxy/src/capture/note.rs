@@ -46,6 +46,8 @@ pub(crate) struct Began {
     pub(crate) url: String,
     /// `HTTP/1.1` or `HTTP/1.0`.
     pub(crate) version: &'static str,
+    /// Who pays, as a hash.
+    pub(crate) credential: Option<store::Credential>,
     /// Masked headers.
     pub(crate) headers: Headers,
     /// The client's address and port.

@@ -6,6 +6,7 @@ mod demo;
 mod export;
 mod import;
 mod keep;
+mod limits;
 mod list;
 mod pin;
 mod run;
@@ -55,6 +56,7 @@ enum Command {
     /// Take a bundle or an HTTP Archive (HAR) back into the record
     Import(import::Import),
     Analyze(analyze::Analyze),
+    Limits(limits::Limits),
     List(list::List),
     Show(show::Show),
     Search(list::Search),
@@ -92,6 +94,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Export(export)) => export.with(cli.flags).run(),
         Some(Command::Import(import)) => import.with(cli.flags).run(),
         Some(Command::Analyze(analyze)) => analyze.with(cli.flags).run(),
+        Some(Command::Limits(limits)) => limits.with(cli.flags).run(),
         Some(Command::List(list)) => list.with(cli.flags).run(),
         Some(Command::Show(show)) => show.with(cli.flags).run(),
         Some(Command::Search(search)) => search.with(cli.flags).run(),

@@ -11,6 +11,7 @@ mod facets;
 mod home;
 mod import;
 mod keeping;
+mod limits;
 mod query;
 mod report;
 mod requests;
@@ -31,6 +32,7 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use context::LIMIT as CONTEXT_LIMIT;
 use door::Door;
 pub(crate) use import::ImportState;
+pub(crate) use limits::of_store as limits_of_record;
 pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
 use std::net::SocketAddr;
@@ -121,6 +123,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(cache::cache))
+        .routes(routes!(limits::limits))
         .routes(routes!(compare::compare))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))

@@ -8,6 +8,7 @@ use crate::analysis::cost;
 use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
+use protocol::limits::Limits;
 use protocol::message::{Block, Message};
 use protocol::outline::{Outline, outline};
 use protocol::request::{self, MessageRequest};
@@ -53,6 +54,7 @@ impl OpenExchange {
             upstream: began.upstream,
             client: Some(began.client),
             http_version: began.version.to_owned(),
+            credential: began.credential,
             request_headers: began.headers,
             capture: Capture { complete: true, reason: None },
             ..Exchange::default()
@@ -145,6 +147,7 @@ impl OpenExchange {
         self.row.reason = Some(head.reason);
         self.row.response_version = Some(head.version.to_owned());
         self.row.response_headers = head.headers;
+        self.take_limits();
         self.row.request_id = header(&self.row.response_headers, "request-id").map(str::to_owned);
         let answer = AnswerReader::new(
             header(&self.row.response_headers, "content-type"),
@@ -152,6 +155,22 @@ impl OpenExchange {
         );
         self.row.stream |= answer.is_stream();
         self.answer = Some(answer);
+    }
+
+    fn take_limits(&mut self) {
+        let headers = self.row.response_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let limits = Limits::read(headers, jiff::Timestamp::UNIX_EPOCH);
+        let spent = |name| {
+            let used = limits.family(name).and_then(|family| family.utilization)?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "bounded, and not below zero"
+            )]
+            Some((used.min(1_000.0) * 1e6).round() as u32)
+        };
+        self.row.spent_5h = spent("unified-5h");
+        self.row.spent_7d = spent("unified-7d");
     }
 
     /// Returns the events that the piece completed.
@@ -265,6 +284,7 @@ pub(crate) fn read_again(stored: &Exchange, request: &[u8], response: &[u8], fra
         upstream: stored.upstream.clone(),
         client: stored.client.clone().unwrap_or_default(),
         version: "",
+        credential: stored.credential.clone(),
         headers: stored.request_headers.clone(),
     });
     open.request_body(request);

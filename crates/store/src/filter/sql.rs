@@ -101,6 +101,7 @@ impl Writer {
             Name::Prompt => &["prompt"],
             Name::Client => &["program"],
             Name::Version => &["version"],
+            Name::Credential => &["credential"],
             Name::Path => &["path"],
             Name::Tool => &[],
         };

@@ -37,6 +37,7 @@ pub const KEYS: &[Key] = &[
     key("prompt", "the id of a person's prompt", "prompt:none"),
     key("client", "the program that sent it", "client:claude-cli"),
     key("version", "the program's version", "version:2.1.*"),
+    key("credential", "the short hash of the key or token that paid", "credential:1f2e3d4c"),
     key("cause", "why the prompt cache was read or missed", "cause:tools_changed"),
     key("path", "the path without its query", "path:*/count_tokens"),
     key("id", "the beginning of its id", "id:01a207"),
@@ -73,11 +74,12 @@ pub(crate) enum Name {
     Prompt,
     Client,
     Version,
+    Credential,
     Path,
 }
 
 impl Name {
-    pub(crate) const ALL: [(Name, &'static str); 12] = [
+    pub(crate) const ALL: [(Name, &'static str); 13] = [
         (Name::Model, "model"),
         (Name::Session, "session"),
         (Name::Agent, "agent"),
@@ -89,6 +91,7 @@ impl Name {
         (Name::Prompt, "prompt"),
         (Name::Client, "client"),
         (Name::Version, "version"),
+        (Name::Credential, "credential"),
         (Name::Path, "path"),
     ];
 }

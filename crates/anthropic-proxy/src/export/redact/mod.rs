@@ -102,6 +102,7 @@ impl Redactor {
             }
         }
         exchange.client = None;
+        exchange.credential = None;
         let texts = [&mut exchange.url, &mut exchange.upstream]
             .into_iter()
             .chain(exchange.reason.as_mut())

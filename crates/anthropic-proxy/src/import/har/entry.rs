@@ -158,6 +158,7 @@ impl Entry {
         let frames = known_frames.clone().unwrap_or_else(|| at_once(body.len(), times_us[3]));
         let (upstream, url) = split(&self.request.url);
         let began = Began {
+            credential: None,
             id,
             started_us,
             method: self.request.method,
