@@ -30,6 +30,7 @@ mod reading;
 mod recorded;
 mod recorder;
 mod report;
+mod sessions;
 mod view;
 
 use std::process::ExitCode;

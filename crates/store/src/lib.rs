@@ -47,6 +47,7 @@ mod row;
 mod schema;
 mod search;
 mod select;
+mod sessions;
 mod shelf;
 mod spending;
 mod store;
@@ -72,6 +73,7 @@ pub use query::{
 pub use reindex::Stretch;
 pub use retain::Retention;
 pub use search::Excerpt;
+pub use sessions::SessionSum;
 pub use spending::{SessionShare, Spent};
 pub use store::Store;
 pub use verify::{Damage, Verified};

@@ -12,6 +12,7 @@ use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page
 use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
+use crate::sessions::SessionSum;
 use crate::shelf::Shelf;
 use crate::spending::{SessionShare, Spent};
 use crate::writer::Writer;
@@ -195,6 +196,40 @@ impl Store {
     /// When the database cannot be read.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, Error> {
         self.read(|connection| Select::new(self.searcher(connection), filter)?.stats())
+    }
+
+    /// Sessions with exchanges that match, the one used last first; `after` is [`SessionSum::last_us`] and `id` of the last of the page
+    /// before.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sessions(
+        &self,
+        filter: &Filter,
+        after: Option<(i64, String)>,
+        limit: usize,
+    ) -> Result<Vec<SessionSum>, Error> {
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.sessions(after, limit))
+    }
+
+    /// The first exchanges of a session, the first first, with headers.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn beginning_of_session(&self, session: &str, limit: usize) -> Result<Vec<Exchange>, Error> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT seq, record, flags FROM exchange WHERE session = (SELECT id FROM name WHERE text = ?)
+                 ORDER BY started_us, seq LIMIT ?",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = statement.query(rusqlite::params![session, limit])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(row::read(connection, self.shelf(), row)?);
+            }
+            Ok(found)
+        })
     }
 
     /// Credentials that were ever used, by their short hash, with the newest exchanges of each that have ended, the newest first.

@@ -28,7 +28,7 @@ pub(crate) fn project(spent: f64, now: i64, reset: i64, length: i64) -> Option<P
         (per_ms > 0.0).then(|| now.saturating_add(as_ms(left / per_ms)))
     };
     Some(Projection {
-        per_hour: per_ms * as_float(60 * MINUTE),
+        per_hour: spent * as_float(60 * MINUTE) / as_float(lasted),
         exhausted_at: end.filter(|end| *end < reset),
     })
 }

@@ -6,4 +6,5 @@ pub(crate) mod context;
 pub(crate) mod cost;
 pub(crate) mod limits;
 pub(crate) mod request_type;
+pub(crate) mod sessions;
 pub(crate) mod threads;

@@ -16,6 +16,7 @@ mod query;
 mod report;
 mod requests;
 mod server;
+mod sessions;
 mod stats;
 mod stream;
 
@@ -124,6 +125,8 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(stats::models))
         .routes(routes!(cache::cache))
         .routes(routes!(limits::limits))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::one))
         .routes(routes!(compare::compare))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))

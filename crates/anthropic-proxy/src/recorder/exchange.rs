@@ -348,7 +348,7 @@ pub(super) fn header_decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
 }
 
 /// The beginning of a text, its white space made one line; what looks like a key in it is masked, for it is shown in lists.
-fn title(text: &str) -> String {
+pub(crate) fn title(text: &str) -> String {
     let mut line = String::new();
     for word in text.split_whitespace() {
         if !line.is_empty() {

@@ -14,6 +14,7 @@ use crate::capture::queue::{Receiver, Sender, Weight};
 use crate::live::{Change, Live};
 use crate::reading::TimedEvent;
 use exchange::OpenExchange;
+pub(crate) use exchange::title;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,6 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod compare;
 pub(crate) mod context;
 pub(crate) mod limits;
+pub(crate) mod sessions;
 pub(crate) mod types;
 
 use crate::analysis::{cost, request_type};

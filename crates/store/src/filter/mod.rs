@@ -93,6 +93,16 @@ impl Filter {
         Filter(Expr::Test(Test::Id(id.simple().to_string())))
     }
 
+    /// Only of this session.
+    pub fn session(id: &str) -> Filter {
+        Filter(Expr::Test(Test::Name(Name::Session, Pattern::exactly(id))))
+    }
+
+    /// Only those that belong to no session.
+    pub fn without_session() -> Filter {
+        Filter(Expr::Test(Test::Name(Name::Session, Pattern::None)))
+    }
+
     /// Only begun at or after this time, microseconds since the Unix epoch.
     pub fn since_us(us: i64) -> Filter {
         Filter(Expr::Test(Test::Since(printable(us))))
