@@ -8,6 +8,7 @@
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
 //! - `filter`, `select`: the filter language; questions over many rows
+//! - `series`, `period`, `figures`: figures over time, split by a value
 //! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
 //! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
@@ -30,12 +31,14 @@ mod convert;
 mod cut;
 mod error;
 mod exchange;
+mod figures;
 mod filter;
 mod frames;
 mod list;
 mod location;
 mod open;
 mod packs;
+mod period;
 mod query;
 mod reach;
 mod record;
@@ -45,6 +48,7 @@ mod row;
 mod schema;
 mod search;
 mod select;
+mod series;
 mod shelf;
 mod store;
 mod sweep;
@@ -61,14 +65,17 @@ pub use exchange::{
     Agent, CacheCause, CacheVerdict, Capture, Exchange, Failure, Headers, Known, Link, Outcome, Program,
     Session, Source, Status, Timing, ToolTime, Usage, VerdictSource,
 };
+pub use figures::{Figures, Split, Times, Tokens};
 pub use filter::{Filter, FilterError, KEYS, Key};
 pub use location::Location;
+pub use period::{BLOCK_US, Every, Period};
 pub use query::{
     Body, BodyInfo, BodySummary, Cursor, DiskUse, Facet, Facets, Frame, Listing, Page, Side, Stats,
 };
 pub use reindex::Stretch;
 pub use retain::Retention;
 pub use search::Excerpt;
+pub use series::{Bucket, Group, GroupValue, MAX_PERIODS, Series, SeriesError, SeriesQuery, Unpriced};
 pub use store::Store;
 pub use verify::{Damage, Verified};
 pub use writer::Writer;

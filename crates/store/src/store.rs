@@ -8,10 +8,12 @@ use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 use crate::location::Location;
+use crate::period::Period;
 use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
 use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
+use crate::series::{self, Series, SeriesError, SeriesQuery};
 use crate::shelf::Shelf;
 use crate::writer::Writer;
 use crate::{browse, convert, frames, open, row};
@@ -202,6 +204,28 @@ impl Store {
     /// When the database cannot be read.
     pub fn cached(&self, filter: &Filter) -> Result<CacheStats, Error> {
         self.read(|connection| Select::new(self.searcher(connection), filter)?.cached())
+    }
+
+    /// Figures over time.
+    ///
+    /// # Errors
+    /// When there are too many periods, or the database cannot be read.
+    pub fn series(&self, filter: &Filter, query: &SeriesQuery) -> Result<Series, SeriesError> {
+        self.read(|connection| {
+            match series::series(Select::new(self.searcher(connection), filter)?, query) {
+                Err(SeriesError::Store(error)) => Err(error),
+                other => Ok(other),
+            }
+        })?
+    }
+
+    /// The block of five hours that a moment lies in, if one had begun by then: [`crate::Every::Block`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn block_at(&self, us: i64) -> Result<Option<Period>, Error> {
+        let blocks = self.read(|connection| series::blocks(connection, us, us))?;
+        Ok(blocks.into_iter().flatten().find(|period| period.has(us)))
     }
 
     /// The values that occur among the exchanges that match.
