@@ -10,6 +10,7 @@
 //! - [`recorder`] takes the queue, reads the bytes with [`reading`], and writes the store.
 //! - [`live`] tells whoever watches what changed.
 //! - [`analysis`] holds pure functions over exchanges.
+//! - [`usage`] asks the store for figures over time, and says what is spent an hour now.
 //! - [`recorded`] is what the store holds of one exchange; [`view`] turns it into what the API answers and exports carry.
 //! - [`export`] writes exchanges as files in nine formats; [`import`] takes bundles and HAR files back.
 //! - [`monitor`] is the HTTP API and the page.
@@ -30,6 +31,7 @@ mod reading;
 mod recorded;
 mod recorder;
 mod report;
+mod usage;
 mod view;
 
 use std::process::ExitCode;

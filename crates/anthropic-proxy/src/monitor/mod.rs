@@ -16,6 +16,7 @@ mod requests;
 mod server;
 mod stats;
 mod stream;
+mod usage;
 
 use crate::capture::Capture;
 use crate::config::{Config, Token};
@@ -120,6 +121,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(stats::stats))
         .routes(routes!(stats::models))
         .routes(routes!(cache::cache))
+        .routes(routes!(usage::usage))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))
         .routes(routes!(stream::stream))

@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod context;
 pub(crate) mod types;
+pub(crate) mod usage;
 
 use crate::analysis::{cost, request_type};
 use crate::reading::{AnswerReader, Reading, TimedEvent, header};
