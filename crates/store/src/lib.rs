@@ -9,6 +9,7 @@
 //! - `open`: the folder, its lock, the settings, and what stands in the way
 //! - `filter`, `select`: the filter language; questions over many rows
 //! - `series`, `period`, `figures`: figures over time, split by a value
+//! - `latency`, `histogram`: how long things took
 //! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
 //! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
@@ -34,6 +35,8 @@ mod exchange;
 mod figures;
 mod filter;
 mod frames;
+mod histogram;
+mod latency;
 mod list;
 mod location;
 mod open;
@@ -67,6 +70,8 @@ pub use exchange::{
 };
 pub use figures::{Figures, Split, Times, Tokens};
 pub use filter::{Filter, FilterError, KEYS, Key};
+pub use histogram::{Bar, Spread};
+pub use latency::{Latency, STALL_US, Spreads, Stall};
 pub use location::Location;
 pub use period::{BLOCK_US, Every, Period};
 pub use query::{

@@ -6,7 +6,9 @@ use crate::bodies::Reading;
 use crate::cached::CacheStats;
 use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
+use crate::figures::Split;
 use crate::filter::Filter;
+use crate::latency::{self, Latency};
 use crate::location::Location;
 use crate::period::Period;
 use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
@@ -217,6 +219,14 @@ impl Store {
                 other => Ok(other),
             }
         })?
+    }
+
+    /// How long the exchanges that match took, by a value of which each has one: by [`Split::Tool`], all have none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn latency(&self, filter: &Filter, by: Split) -> Result<Latency, Error> {
+        self.read(|connection| latency::latency(Select::new(self.searcher(connection), filter)?, by))
     }
 
     /// The block of five hours that a moment lies in, if one had begun by then: [`crate::Every::Block`].
