@@ -53,12 +53,7 @@ impl Asked {
     /// # Errors
     /// The value that cannot be used, with what may stand there.
     pub(crate) fn read(&self) -> Result<SeriesQuery, Wrong> {
-        let by = match set(self.by.as_deref()) {
-            None => None,
-            Some(text) => Some(Split::parse(text).ok_or_else(|| {
-                wrong("by", text, &format!("use {}", choices(&Split::ALL.map(|(_, name)| name))))
-            })?),
-        };
+        let by = split(self.by.as_deref(), &Split::ALL.map(|(split, _)| split))?;
         let every = match set(self.every.as_deref()) {
             None => Every::Day,
             Some(text) => Every::parse(text).ok_or_else(|| {
@@ -77,6 +72,21 @@ impl Asked {
         };
         let top = self.top.unwrap_or(TOP).clamp(1, MAX_TOP);
         Ok(SeriesQuery { every, zone, by, top: usize::try_from(top).unwrap_or(usize::MAX) })
+    }
+}
+
+/// What is split by, if anything is; one of `of`.
+///
+/// # Errors
+/// The value that cannot be used, with what may stand there.
+pub(crate) fn split(text: Option<&str>, of: &[Split]) -> Result<Option<Split>, Wrong> {
+    let Some(text) = set(text) else { return Ok(None) };
+    match Split::parse(text).filter(|split| of.contains(split)) {
+        Some(split) => Ok(Some(split)),
+        None => {
+            let names: Vec<&str> = of.iter().map(|split| split.as_str()).collect();
+            Err(wrong("by", text, &format!("use {}", choices(&names))))
+        }
     }
 }
 

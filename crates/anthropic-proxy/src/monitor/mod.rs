@@ -10,6 +10,7 @@ mod facets;
 mod home;
 mod import;
 mod keeping;
+mod latency;
 mod query;
 mod report;
 mod requests;
@@ -122,6 +123,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(stats::models))
         .routes(routes!(cache::cache))
         .routes(routes!(usage::usage))
+        .routes(routes!(latency::latency))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))
         .routes(routes!(stream::stream))

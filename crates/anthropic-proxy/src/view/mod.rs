@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod context;
+pub(crate) mod latency;
 pub(crate) mod types;
 pub(crate) mod usage;
 
