@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::figures::{Figures, One, Split, Tokens};
 use crate::period::{Every, Period, block, calendar};
-use crate::select::Select;
+use crate::select::{Select, UNPRICED};
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ pub(crate) fn series(select: Select<'_>, query: &SeriesQuery) -> Result<Series, 
     let by = query.by.map_or("NULL", Split::column);
     let mut statement = connection.prepare_cached(&format!(
         "SELECT seq, started_us, status, input, cache_read, cache_creation, cache_creation_1h, output, thinking, cost, end_us,
-                first_token_us, {by}, coalesce(served_model, model), http_status
+                first_token_us, {by}, coalesce(served_model, model), {UNPRICED}
          FROM exchange WHERE {condition}"
     ))?;
     let mut rows = statement.query(params_from_iter(&values))?;
@@ -157,21 +157,16 @@ fn one(row: &Row<'_>) -> rusqlite::Result<One> {
     let status: i64 = row.get(2)?;
     let written = count(5)?.unwrap_or(0);
     let written_1h = count(6)?.unwrap_or(0).min(written);
-    let cost_pico: Option<i64> = row.get(9)?;
-    let (input, output) = (count(3)?, count(7)?);
-    let answered =
-        status != 0 && row.get::<_, Option<i64>>(14)?.is_some_and(|code| (200..300).contains(&code));
     Ok(One {
         error: status == 2,
-        cost_pico,
-        // What used tokens. Lists, counts and refusals by the API cost nothing.
-        unpriced: answered && cost_pico.is_none() && (input.is_some() || output.is_some()),
+        cost_pico: row.get(9)?,
+        unpriced: row.get::<_, Option<bool>>(14)?.unwrap_or(false),
         tokens: Tokens {
-            fresh: input.unwrap_or(0),
+            fresh: count(3)?.unwrap_or(0),
             cache_read: count(4)?.unwrap_or(0),
             cache_write_5m: written - written_1h,
             cache_write_1h: written_1h,
-            output: output.unwrap_or(0),
+            output: count(7)?.unwrap_or(0),
             thinking: count(8)?.unwrap_or(0),
         },
         duration_us: count(10)?,
