@@ -73,6 +73,27 @@ fn models_without_a_price_are_counted_and_listed() {
 }
 
 #[test]
+fn stats_tell_tokens_by_kind_and_kinds_of_errors() {
+    let upstream = answering("claude-next");
+    let proxy = Proxy::start(&upstream.url);
+    with_calls(&proxy, 1);
+    let stats = proxy.get("/api/monitor/stats");
+    let tokens = json!({"input": 5, "cacheRead": 100, "cacheWrite5m": 4, "cacheWrite1h": 6, "output": 7, "thinking": 0});
+    assert_eq!(
+        [&stats["tokens"], &stats["unpriced"], &stats["errorKinds"]],
+        [&tokens, &json!(1), &json!([])]
+    );
+    assert_eq!(stats["cacheRate"], json!(100.0 / 115.0));
+
+    let nobody = Proxy::start("http://127.0.0.1:1");
+    Client::connect(nobody.authority()).send(call(BODY));
+    nobody.rows(1);
+    let stats = nobody.get("/api/monitor/stats");
+    assert_eq!(stats["cacheRate"], Value::Null);
+    assert_eq!(stats["errorKinds"][0]["count"], 1);
+}
+
+#[test]
 fn what_may_stand_there_is_told() {
     let upstream = answering("claude-haiku-4-5");
     let proxy = Proxy::start(&upstream.url);
