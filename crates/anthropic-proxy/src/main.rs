@@ -10,6 +10,7 @@
 //! - [`recorder`] takes the queue, reads the bytes with [`reading`], and writes the store.
 //! - [`live`] tells whoever watches what changed.
 //! - [`analysis`] holds pure functions over exchanges.
+//! - [`usage`] asks the store for figures over time, and says what is spent an hour now.
 //! - [`recorded`] is what the store holds of one exchange; [`view`] turns it into what the API answers and exports carry.
 //! - [`export`] writes exchanges as files in nine formats; [`import`] takes bundles and HAR files back.
 //! - [`monitor`] is the HTTP API and the page.
@@ -31,6 +32,7 @@ mod recorded;
 mod recorder;
 mod report;
 mod sessions;
+mod usage;
 mod view;
 
 use std::process::ExitCode;

@@ -2,12 +2,16 @@
 //!
 //! Makes ROWS (100,000) exchanges with short bodies in a folder of its own, which it leaves if it was named.
 
+use jiff::tz::TimeZone;
 use std::error::Error;
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use store::{Capture, Exchange, Filter, Frame, Location, Outcome, Page, Side, Status, Store, Usage, Writer};
+use store::{
+    Capture, Every, Exchange, Filter, Frame, Location, Outcome, Page, Series, SeriesError, SeriesQuery, Side,
+    Split, Status, Store, Usage, Writer,
+};
 use uuid::Uuid;
 
 const MODELS: [&str; 3] = ["claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"];
@@ -38,6 +42,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     measure("list, a model nobody used", || store.list(&rare, &page(1)))?;
     measure("stats, all", || store.stats(&all))?;
     measure("stats, one model", || store.stats(&model))?;
+    let by_day = SeriesQuery { every: Every::Day, zone: TimeZone::UTC, by: Some(Split::Model), top: 10 };
+    let by_hour = SeriesQuery { every: Every::Hour, by: Some(Split::Tool), ..by_day.clone() };
+    let by_block = SeriesQuery { every: Every::Block, by: None, ..by_day.clone() };
+    measure("usage, days by model", || series(&store, &all, &by_day))?;
+    measure("usage, hours by tool", || series(&store, &all, &by_hour))?;
+    measure("usage, blocks", || series(&store, &all, &by_block))?;
     measure("models", || store.models())?;
     let some = store.list(&all, &page(rows / 100))?.rows;
     let id = some.first().map_or(Uuid::nil(), |exchange| exchange.id);
@@ -63,6 +73,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{:28} {:.2?}, {} bytes left", "clear", begun.elapsed(), store.disk()?.bytes);
     }
     Ok(())
+}
+
+fn series(store: &Store, filter: &Filter, query: &SeriesQuery) -> Result<Series, store::Error> {
+    match store.series(filter, query) {
+        Ok(series) => Ok(series),
+        Err(SeriesError::Store(error)) => Err(error),
+        Err(SeriesError::TooLong) => unreachable!("the rows are of two days"),
+    }
 }
 
 fn fill(writer: &mut Writer, rows: u64) -> Result<(), store::Error> {
@@ -93,6 +111,10 @@ fn fill(writer: &mut Writer, rows: u64) -> Result<(), store::Error> {
         exchange.timing.end_us = Some(number * 7_919 % 60_000_000);
         exchange.usage =
             Usage { input: Some(number % 5_000), output: Some(number % 900), ..Usage::default() };
+        exchange.timing.first_token_us = Some(number * 7_919 % 3_000_000);
+        exchange.timing.longest_gap_us = Some(number * 104_729 % 25_000_000);
+        exchange.cost_pico = Some(number.cast_signed() * 1_000);
+        exchange.tools = vec!["Bash".to_owned()];
         exchange.request_bytes = body.len() as u64;
         exchange.response_bytes = body.len() as u64;
         writer.save(&exchange)?;

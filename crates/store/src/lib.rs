@@ -8,6 +8,8 @@
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
 //! - `filter`, `select`: the filter language; questions over many rows
+//! - `series`, `period`, `figures`: figures over time, split by a value
+//! - `latency`, `histogram`: how long things took
 //! - `row`, `record`, `underway`: an exchange as columns, and as one text; what the writer still holds of it
 //! - `cut`, `list`: where bodies are cut, and bodies as lists of pieces
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
@@ -30,14 +32,18 @@ mod convert;
 mod cut;
 mod error;
 mod exchange;
+mod figures;
 mod filter;
 mod frames;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod histogram;
+mod latency;
 mod list;
 mod location;
 mod open;
 mod packs;
+mod period;
 mod query;
 mod reach;
 mod record;
@@ -47,6 +53,7 @@ mod row;
 mod schema;
 mod search;
 mod select;
+mod series;
 mod sessions;
 mod shelf;
 mod spending;
@@ -65,14 +72,19 @@ pub use exchange::{
     Agent, CacheCause, CacheVerdict, Capture, Credential, Exchange, Failure, Headers, Known, Link, Outcome,
     Program, Session, Source, Status, Timing, ToolTime, Usage, VerdictSource,
 };
+pub use figures::{Figures, Split, Times, Tokens};
 pub use filter::{Filter, FilterError, KEYS, Key};
+pub use histogram::{Bar, Spread};
+pub use latency::{Latency, STALL_US, Spreads, Stall};
 pub use location::Location;
+pub use period::{BLOCK_US, Every, Period};
 pub use query::{
     Body, BodyInfo, BodySummary, Cursor, DiskUse, Facet, Facets, Frame, Listing, Page, Side, Stats,
 };
 pub use reindex::Stretch;
 pub use retain::Retention;
 pub use search::Excerpt;
+pub use series::{Bucket, Group, GroupValue, MAX_PERIODS, Series, SeriesError, SeriesQuery, Unpriced};
 pub use sessions::SessionSum;
 pub use spending::{SessionShare, Spent};
 pub use store::Store;

@@ -76,7 +76,7 @@ pub struct Facet {
 pub type Facets = Vec<(&'static str, Vec<Facet>)>;
 
 /// Figures over all exchanges that match.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stats {
     /// How many match.
     pub total: u64,
@@ -104,8 +104,16 @@ pub struct Stats {
     pub cache_read: u64,
     /// Input written to the cache.
     pub cache_write: u64,
+    /// Of that, for an hour.
+    pub cache_write_1h: u64,
+    /// Of the output, thinking, where that was told.
+    pub thinking_tokens: u64,
     /// Sum of the estimates, picodollars; exchanges without a price are not in it.
     pub cost_pico: i64,
+    /// Answered calls that used tokens and have no price.
+    pub unpriced: u64,
+    /// Kinds of errors, the most frequent first, 50 at the most.
+    pub error_kinds: Vec<Facet>,
     /// Payload of requests and answers.
     pub total_bytes: u64,
 }

@@ -17,6 +17,10 @@ const STRIDE: i64 = 256;
 /// Values of a facet.
 const FACET: usize = 50;
 
+/// An answered call that used tokens and has no price, as SQL on a row of `exchange`. Lists, counts and refusals by the API cost nothing.
+pub(crate) const UNPRICED: &str =
+    "(cost IS NULL AND status <> 0 AND http_status BETWEEN 200 AND 299 AND output IS NOT NULL)";
+
 /// One question: what it needs, and the filter as SQL.
 pub(crate) struct Select<'a> {
     searcher: Searcher<'a>,
@@ -86,7 +90,9 @@ impl<'a> Select<'a> {
             "SELECT count(*), coalesce(sum(status = 1), 0), coalesce(sum(status = 2), 0), coalesce(sum(status = 0), 0),
                     avg(end_us), coalesce(sum(input), 0), coalesce(sum(output), 0), coalesce(sum(cache_read), 0),
                     coalesce(sum(cache_creation), 0), coalesce(sum(cost), 0),
-                    coalesce(sum(request_bytes + response_bytes), 0)
+                    coalesce(sum(request_bytes + response_bytes), 0),
+                    coalesce(sum(min(cache_creation_1h, cache_creation)), 0), coalesce(sum(thinking), 0),
+                    coalesce(sum({UNPRICED}), 0)
              FROM exchange WHERE {condition}"
         );
         let mut stats =
@@ -104,12 +110,30 @@ impl<'a> Select<'a> {
                     cache_write: count(8)?,
                     cost_pico: row.get(9)?,
                     total_bytes: count(10)?,
+                    cache_write_1h: count(11)?,
+                    thinking_tokens: count(12)?,
+                    unpriced: count(13)?,
                     ..Stats::default()
                 })
             })?;
         [stats.p50_duration_us, stats.p95_duration_us] = self.percentiles("end_us")?;
         [stats.p50_first_token_us, stats.p95_first_token_us] = self.percentiles("first_token_us")?;
+        stats.error_kinds = self.error_kinds()?;
         Ok(stats)
+    }
+
+    fn error_kinds(&self) -> Result<Vec<Facet>, Error> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT text, counted.count FROM (
+                 SELECT error, count(*) AS count FROM exchange WHERE error IS NOT NULL AND {} GROUP BY error
+                 ORDER BY 2 DESC, 1 LIMIT {FACET}
+             ) AS counted JOIN name ON name.id = counted.error ORDER BY 2 DESC, counted.error",
+            self.condition
+        ))?;
+        let kinds = statement.query_map(params_from_iter(&self.values), |row| {
+            Ok(Facet { value: row.get(0)?, count: row.get::<_, i64>(1)?.cast_unsigned() })
+        })?;
+        Ok(kinds.collect::<Result<_, _>>()?)
     }
 
     /// Median and 95th percentile by nearest rank: the smallest value that at least so many of 100 do not exceed. Picking from a list

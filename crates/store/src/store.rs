@@ -6,12 +6,16 @@ use crate::bodies::Reading;
 use crate::cached::CacheStats;
 use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
+use crate::figures::Split;
 use crate::filter::Filter;
+use crate::latency::{self, Latency};
 use crate::location::Location;
+use crate::period::Period;
 use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
 use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
+use crate::series::{self, Series, SeriesError, SeriesQuery};
 use crate::sessions::SessionSum;
 use crate::shelf::Shelf;
 use crate::spending::{SessionShare, Spent};
@@ -267,6 +271,36 @@ impl Store {
     /// When the database cannot be read.
     pub fn cached(&self, filter: &Filter) -> Result<CacheStats, Error> {
         self.read(|connection| Select::new(self.searcher(connection), filter)?.cached())
+    }
+
+    /// Figures over time.
+    ///
+    /// # Errors
+    /// When there are too many periods, or the database cannot be read.
+    pub fn series(&self, filter: &Filter, query: &SeriesQuery) -> Result<Series, SeriesError> {
+        self.read(|connection| {
+            match series::series(Select::new(self.searcher(connection), filter)?, query) {
+                Err(SeriesError::Store(error)) => Err(error),
+                other => Ok(other),
+            }
+        })?
+    }
+
+    /// How long the exchanges that match took, by a value of which each has one: by [`Split::Tool`], all have none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn latency(&self, filter: &Filter, by: Split) -> Result<Latency, Error> {
+        self.read(|connection| latency::latency(Select::new(self.searcher(connection), filter)?, by))
+    }
+
+    /// The block of five hours that a moment lies in, if one had begun by then: [`crate::Every::Block`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn block_at(&self, us: i64) -> Result<Option<Period>, Error> {
+        let blocks = self.read(|connection| series::blocks(connection, us, us))?;
+        Ok(blocks.into_iter().flatten().find(|period| period.has(us)))
     }
 
     /// The values that occur among the exchanges that match.

@@ -182,8 +182,18 @@ fn figures(found: &[Exchange]) -> Stats {
         output_tokens: sum(|usage| usage.output),
         cache_read: sum(|usage| usage.cache_read),
         cache_write: sum(|usage| usage.cache_creation),
+        cache_write_1h: sum(|usage| usage.cache_creation_1h.min(usage.cache_creation)),
+        thinking_tokens: sum(|usage| usage.thinking),
+        unpriced: found.iter().filter(|one| is_unpriced(one)).count() as u64,
+        // Compared apart: kinds of equal number come in the order of their first use.
+        error_kinds: Vec::new(),
         total_bytes: found.iter().map(|one| one.request_bytes + one.response_bytes).sum(),
     }
+}
+
+fn is_unpriced(one: &Exchange) -> bool {
+    let is_answered = one.status.is_some_and(|status| (200..300).contains(&status));
+    one.outcome.is_some() && is_answered && one.usage.output.is_some() && one.cost_pico.is_none()
 }
 
 fn percentile(values: &[u64], percent: usize) -> Option<u64> {
@@ -250,7 +260,16 @@ proptest! {
         for asked in &filters {
             let expected = expected(asked, &all);
             let filter = &Filter::parse(&asked.0, &now).unwrap();
-            prop_assert_eq!(store.stats(filter).unwrap(), figures(&expected));
+            let mut stats = store.stats(filter).unwrap();
+            let kinds = std::mem::take(&mut stats.error_kinds);
+            prop_assert_eq!(stats, figures(&expected));
+            prop_assert!(kinds.windows(2).all(|pair| pair[0].count >= pair[1].count));
+            let kinds: BTreeMap<_, _> = kinds.into_iter().map(|kind| (kind.value, kind.count)).collect();
+            let mut expected_kinds = BTreeMap::new();
+            for error in expected.iter().filter_map(|one| one.error.as_ref()) {
+                *expected_kinds.entry(error.kind.clone()).or_default() += 1;
+            }
+            prop_assert_eq!(kinds, expected_kinds);
             let mut listed = Vec::new();
             for number in 1.. {
                 let listing = store.list(filter, &Page::numbered(number, size)).unwrap();

@@ -14,6 +14,7 @@ mod serve;
 mod show;
 mod source;
 mod table;
+mod usage;
 
 use crate::config::Flags;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -62,6 +63,7 @@ enum Command {
     Search(list::Search),
     Tail(list::Tail),
     Stats(keep::Stats),
+    Usage(usage::UsageOverTime),
     Context(context::Context),
     Verify(keep::Verify),
     Reindex(keep::Reindex),
@@ -101,6 +103,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Tail(tail)) => tail.with(cli.flags).run(),
         Some(Command::Stats(stats)) => stats.with(cli.flags).run(),
         Some(Command::Context(context)) => context.with(cli.flags).run(),
+        Some(Command::Usage(usage)) => usage.with(cli.flags).run(),
         Some(Command::Verify(verify)) => verify.with(cli.flags).run(),
         Some(Command::Reindex(reindex)) => reindex.with(cli.flags).run(),
         Some(Command::Pin(pin)) => pin.with(cli.flags).run(true),

@@ -11,6 +11,7 @@ mod facets;
 mod home;
 mod import;
 mod keeping;
+mod latency;
 mod limits;
 mod query;
 mod report;
@@ -19,6 +20,7 @@ mod server;
 mod sessions;
 mod stats;
 mod stream;
+mod usage;
 
 use crate::capture::Capture;
 use crate::config::{Config, Token};
@@ -128,6 +130,8 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(compare::compare))
+        .routes(routes!(usage::usage))
+        .routes(routes!(latency::latency))
         .routes(routes!(facets::facets))
         .routes(routes!(facets::filter_keys))
         .routes(routes!(stream::stream))

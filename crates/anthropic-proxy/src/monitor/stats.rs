@@ -1,11 +1,13 @@
 //! Figures over all exchanges that match, computed by the store.
 
 use super::query::{Asked, Filters};
-use super::types::{ApiProblem, CaptureHealth, ModelsAnswer, StatsAnswer};
+use super::types::{ApiProblem, CaptureHealth, ErrorKind, ModelsAnswer, StatsAnswer};
 use super::view;
 use super::{Failure, Monitor, blocking};
+use crate::view::usage::UsageTokens;
 use axum::Json;
 use axum::extract::State;
+use protocol::pricing::Money;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -76,12 +78,16 @@ pub(crate) fn stats_of_record(stats: &Stats) -> StatsAnswer {
     answer(stats, capture)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of requests stay far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of requests and tokens stay far below 2^53, or need no more digits"
+)]
 fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
     let ended = stats.success + stats.error;
     let rate = if ended == 0 { 0.0 } else { 100.0 * stats.success as f64 / ended as f64 };
     let avg_duration_ms = stats.avg_duration_us.map(|us| us / 1000.0);
     let milliseconds = |us: Option<u64>| us.map(|us| us as f64 / 1000.0);
+    let input = stats.input_tokens + stats.cache_read + stats.cache_write;
     StatsAnswer {
         total_requests: stats.total,
         success_count: stats.success,
@@ -99,18 +105,24 @@ fn answer(stats: &Stats, capture: CaptureHealth) -> StatsAnswer {
         total_size: stats.total_bytes,
         cache_read_tokens: stats.cache_read,
         cache_write_tokens: stats.cache_write,
-        total_cost: dollars(stats.cost_pico),
+        total_cost: Money::from_pico(stats.cost_pico.into()).to_string(),
+        unpriced: stats.unpriced,
+        tokens: UsageTokens {
+            input: stats.input_tokens,
+            cache_read: stats.cache_read,
+            cache_write_5m: stats.cache_write.saturating_sub(stats.cache_write_1h),
+            cache_write_1h: stats.cache_write_1h,
+            output: stats.output_tokens,
+            thinking: stats.thinking_tokens,
+        },
+        cache_rate: (input > 0).then(|| stats.cache_read as f64 / input as f64),
+        error_kinds: stats
+            .error_kinds
+            .iter()
+            .map(|kind| ErrorKind { kind: kind.value.clone(), count: kind.count })
+            .collect(),
         capture,
     }
-}
-
-/// Picodollars as dollars, exact, without zeros that say nothing.
-fn dollars(pico: i64) -> String {
-    const DOLLAR: u64 = 1_000_000_000_000;
-    let sign = if pico < 0 { "-" } else { "" };
-    let (whole, part) = (pico.unsigned_abs() / DOLLAR, pico.unsigned_abs() % DOLLAR);
-    let text = format!("{sign}{whole}.{part:012}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// All models ever asked for, whatever is filtered.
@@ -118,23 +130,4 @@ fn dollars(pico: i64) -> String {
 pub(super) async fn models(State(monitor): State<Monitor>) -> Result<Json<ModelsAnswer>, Failure> {
     let data = blocking(move || Ok(monitor.store.models()?)).await?;
     Ok(Json(ModelsAnswer { data }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::dollars;
-
-    #[test]
-    fn dollars_are_exact() {
-        for (pico, expected) in [
-            (0, "0"),
-            (1, "0.000000000001"),
-            (1_042_500_000_000, "1.0425"),
-            (100_000_000_000_000, "100"),
-            (-500_000_000_000, "-0.5"),
-            (i64::MAX, "9223372.036854775807"),
-        ] {
-            assert_eq!(dollars(pico), expected);
-        }
-    }
 }

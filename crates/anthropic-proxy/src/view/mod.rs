@@ -3,9 +3,11 @@
 pub(crate) mod cache;
 pub(crate) mod compare;
 pub(crate) mod context;
+pub(crate) mod latency;
 pub(crate) mod limits;
 pub(crate) mod sessions;
 pub(crate) mod types;
+pub(crate) mod usage;
 
 use crate::analysis::{cost, request_type};
 use crate::reading::{AnswerReader, Reading, TimedEvent, header};

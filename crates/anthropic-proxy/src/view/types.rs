@@ -1,6 +1,7 @@
 //! What the monitoring API answers: the original's fields under their names, and ours beside them.
 
 use super::cache::CacheInfo;
+use super::usage::UsageTokens;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -408,7 +409,23 @@ pub(crate) struct StatsAnswer {
     pub(crate) cache_write_tokens: u64,
     /// US dollars at list price, exact: `1.0425`. Requests without a price are not in it.
     pub(crate) total_cost: String,
+    /// Answered requests that used tokens and have no price.
+    pub(crate) unpriced: u64,
+    pub(crate) tokens: UsageTokens,
+    /// Input read from the cache, as a share of all input: from 0 to 1; null without input.
+    pub(crate) cache_rate: Option<f64>,
+    /// Kinds of errors, the most frequent first, 50 at the most.
+    pub(crate) error_kinds: Vec<ErrorKind>,
     pub(crate) capture: CaptureHealth,
+}
+
+/// How many requests have an error of a kind.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ErrorKind {
+    /// `overloaded_error`, `connect_error`, …
+    pub(crate) kind: String,
+    /// Requests.
+    pub(crate) count: u64,
 }
 
 /// Whether recording keeps up.
