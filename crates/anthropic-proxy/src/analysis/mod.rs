@@ -1,6 +1,7 @@
 //! Pure functions over exchanges: what a call cost, what it was for, what it follows from, why the cache missed, what fills the context.
 
 pub(crate) mod cache;
+pub(crate) mod client_changes;
 pub(crate) mod compare;
 pub(crate) mod context;
 pub(crate) mod cost;

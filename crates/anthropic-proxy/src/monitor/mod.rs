@@ -3,6 +3,7 @@
 mod access;
 mod assets;
 mod cache;
+mod client;
 mod compare;
 mod context;
 mod door;
@@ -130,6 +131,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(compare::compare))
+        .routes(routes!(client::client))
         .routes(routes!(usage::usage))
         .routes(routes!(latency::latency))
         .routes(routes!(facets::facets))

@@ -1,6 +1,7 @@
 //! Turns what is stored into what the API answers and exports carry.
 
 pub(crate) mod cache;
+pub(crate) mod client;
 pub(crate) mod compare;
 pub(crate) mod context;
 pub(crate) mod latency;
