@@ -59,6 +59,55 @@ fn a_stream_that_broke_off_costs_what_it_had_used() {
     }
 }
 
+#[test]
+fn a_users_prices_hold_for_what_is_recorded_shown_and_read_again() {
+    let body = json!({"type": "message", "role": "assistant", "model": "claude-next", "content": [],
+        "usage": {"input_tokens": 5, "output_tokens": 7}})
+    .to_string();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ";
+    let upstream = Echoing::start(format!("{head}{}\r\n\r\n{body}", body.len()));
+    let folder = tempfile::tempdir().unwrap();
+    let (record, prices) = (folder.path().join("record"), folder.path().join("prices.toml"));
+    let text = |input: &str| {
+        format!(
+            "date = \"2026-11-23\"\nsource = \"ours\"\n[[price]]\nmodels = [\"claude-next\"]\ninput = \"{input}\"\noutput = \"2\"\n"
+        )
+    };
+    std::fs::write(&prices, text("1")).unwrap();
+    let flag = prices.to_str().unwrap();
+    let proxy = Proxy::in_folder(&upstream.url, &record, &["--prices", flag]);
+    let (whole, row) = recorded(&proxy);
+    for metrics in [&whole["metrics"], &row["metrics"]] {
+        assert_eq!(metrics["cost"]["total"], "0.000019");
+    }
+    assert_eq!(whole["metrics"]["cost"]["priceSource"], "ours");
+    drop(proxy);
+
+    let run = |arguments: &[&str]| {
+        let output = support::command(&[arguments, &["--data-dir", record.to_str().unwrap()]].concat())
+            .output()
+            .unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    std::fs::write(&prices, text("3")).unwrap();
+    run(&["reindex", "--prices", flag]);
+    let (stats, _) = run(&["stats", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&stats).unwrap()["totalCost"], "0.000029");
+
+    std::fs::write(&prices, text("cheap")).unwrap();
+    let (_, error) = run(&["stats", "--prices", flag]);
+    assert!(
+        error.contains("prices.toml (from the command line), line 5: ") && error.contains("hint:"),
+        "{error}"
+    );
+    let (_, error) = run(&["stats", "--prices", "/nowhere/at/all"]);
+    assert!(
+        error.contains("PRICES=/nowhere/at/all (from the command line) cannot be read")
+            && error.contains("hint:"),
+        "{error}"
+    );
+}
+
 /// The exchange, its row and what the store holds after a call that is answered with this body.
 fn answered(body: &Value) -> (Value, Value, store::Exchange) {
     let body = body.to_string();

@@ -2,7 +2,20 @@
 
 use protocol::pricing::{self, Call, Cost, Money, NoPrice, PriceTable};
 use protocol::usage::Usage;
+use std::sync::OnceLock;
 use store::{Exchange, Outcome};
+
+/// The user's prices, where there are any.
+static PRICES: OnceLock<PriceTable> = OnceLock::new();
+
+/// Prices everything by this table. It is said once, before anything is priced; later calls change nothing.
+pub(crate) fn price_with(table: PriceTable) {
+    let _ = PRICES.set(table);
+}
+
+fn prices() -> &'static PriceTable {
+    PRICES.get().unwrap_or_else(|| PriceTable::builtin())
+}
 
 /// Prices an exchange that has ended, with what its answer reports.
 pub(crate) fn of(exchange: &Exchange, usage: &Usage) -> Result<Cost, NoPrice> {
@@ -14,7 +27,7 @@ pub(crate) fn of(exchange: &Exchange, usage: &Usage) -> Result<Cost, NoPrice> {
         refused: exchange.stop_reason.as_deref() == Some("refusal"),
         truncated: partial(exchange),
     };
-    pricing::price(PriceTable::builtin(), &call)
+    pricing::price(prices(), &call)
 }
 
 /// What tokens cost that could have been read from the cache and were paid for again: the price less what it would have been.

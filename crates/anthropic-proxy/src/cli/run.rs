@@ -135,6 +135,7 @@ fn passed_on(flags: &Flags) -> Vec<String> {
         ("--retain-count", &flags.retain_count),
         ("--shutdown-grace", &flags.shutdown_grace),
         ("--allowed-hosts", &flags.allowed_hosts),
+        ("--prices", &flags.prices),
     ];
     pairs.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?])).flatten().collect()
 }

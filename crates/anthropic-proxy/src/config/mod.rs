@@ -8,6 +8,7 @@ mod values;
 
 pub(crate) use values::{age_seconds, size_bytes};
 
+use crate::analysis::cost;
 use crate::recorder::Limits;
 use anyhow::Context as _;
 use clap::Args;
@@ -68,6 +69,9 @@ pub(crate) struct Flags {
     /// Host names, besides localhost and IP addresses, under which the page may be opened [env: ALLOWED_HOSTS]
     #[arg(long, value_name = "NAMES", global = true)]
     pub(crate) allowed_hosts: Option<String>,
+    /// A file with prices of your own, laid over the list prices: TOML like the built-in prices.toml [env: PRICES]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) prices: Option<String>,
 }
 
 impl Flags {
@@ -89,6 +93,7 @@ impl Flags {
             "SHUTDOWN_GRACE" => &self.shutdown_grace,
             "MONITOR_TOKEN" => &self.monitor_token,
             "ALLOWED_HOSTS" => &self.allowed_hosts,
+            "PRICES" => &self.prices,
             _ => return None,
         };
         flag.as_deref()
@@ -96,7 +101,7 @@ impl Flags {
 }
 
 /// The names of our settings: the only ones that are read from a `.env` file.
-pub(crate) const SETTINGS: [&str; 17] = [
+pub(crate) const SETTINGS: [&str; 18] = [
     "HOST",
     "PORT",
     "UPSTREAM_URL",
@@ -114,6 +119,7 @@ pub(crate) const SETTINGS: [&str; 17] = [
     "SHUTDOWN_GRACE",
     "MONITOR_TOKEN",
     "ALLOWED_HOSTS",
+    "PRICES",
 ];
 
 /// What the program runs with.
@@ -152,13 +158,17 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Finds every setting.
+    /// Finds every setting. The user's prices hold for the whole process from then on.
     ///
     /// # Errors
     /// The first value that cannot be used: its name, where it came from, and what to write instead.
     pub(crate) fn load(flags: &Flags) -> anyhow::Result<Config> {
         let layers = Layers::read(flags)?;
-        Config::from_layers(&layers)
+        let config = Config::from_layers(&layers)?;
+        if let Some(prices) = values::prices(&layers)? {
+            cost::price_with(prices);
+        }
+        Ok(config)
     }
 
     fn from_layers(layers: &Layers<'_>) -> anyhow::Result<Config> {

@@ -3,6 +3,7 @@
 use super::layers::{Found, Layers};
 use crate::recorder::Limits;
 use anyhow::{anyhow, bail};
+use protocol::pricing::PriceTable;
 use relay::OnClientDisconnect;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -104,6 +105,17 @@ pub(super) fn extra_ca_files(layers: &Layers<'_>) -> anyhow::Result<Vec<PathBuf>
         }
     }
     Ok(files)
+}
+
+/// The list prices with the user's own laid over them, if there are any.
+pub(super) fn prices(layers: &Layers<'_>) -> anyhow::Result<Option<PriceTable>> {
+    let Some(found) = layers.find("PRICES") else { return Ok(None) };
+    let text = std::fs::read_to_string(found.text).map_err(|error| {
+        let why = format!("cannot be read: {error}");
+        unusable("PRICES", found, &why, "give the path of a TOML file with [[price]] tables")
+    })?;
+    let table = PriceTable::builtin().with_overrides(&text);
+    Ok(Some(table.map_err(|error| anyhow!("{} (from {}), {error}", found.text, found.origin))?))
 }
 
 pub(super) fn on_client_disconnect(layers: &Layers<'_>) -> anyhow::Result<OnClientDisconnect> {

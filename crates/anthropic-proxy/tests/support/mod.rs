@@ -28,6 +28,7 @@ pub fn command(arguments: &[&str]) -> Command {
         "EXTRA_CA_CERTS",
         "NODE_EXTRA_CA_CERTS",
         "ON_CLIENT_DISCONNECT",
+        "PRICES",
         "HTTPS_PROXY",
         "https_proxy",
         "HTTP_PROXY",
