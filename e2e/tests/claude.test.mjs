@@ -44,6 +44,37 @@ test("a session with a tool, then --continue", async () => {
   assert.equal(withTool.mergedContent.toolCalls[0].input.command, "echo made-by-claude > proof.txt");
 });
 
+test("a session is understood: turns, cost, cache, context, what the base URL changed", async () => {
+  const ran = await run(print('go [sim:tool Bash {"command":"echo hi","description":"say"}] [sim:agent general-purpose: look around [sim:text=seen it]] [sim:text=done]'));
+  assert.equal(ran.code, 0, ran.out + ran.err);
+  await stack.assertFaithful();
+  const id = ran.json.session_id;
+  const session = await stack.get(`/api/monitor/sessions/${id}`);
+  assert.equal(session.source, "header");
+  assert.match(session.title, /^go /);
+  assert.equal(session.project, work);
+  assert.equal(session.client.name, "claude-cli");
+  // The client counts its own list price: an independent check of ours.
+  assert.ok(Math.abs(Number(session.cost) - ran.json.total_cost_usd) < 1e-6, `${session.cost} and ${ran.json.total_cost_usd}`);
+  assert.equal(session.unpriced, 0);
+  const turns = session.turns.filter((turn) => turn.source === "header");
+  assert.equal(turns.length, 1, JSON.stringify(session.turns));
+  assert.equal(turns[0].toolsSource, "header");
+  assert.deepEqual(session.agentsTree.map((agent) => [agent.id, agent.children.length]), [[null, 1]]);
+  assert.equal(session.agentsTree[0].children[0].type, "general-purpose");
+
+  const mains = (await stack.get(`/api/monitor/requests?q=session:${id}%20class:main&limit=100`)).data.reverse();
+  const causes = mains.map((row) => row.cache?.cause);
+  assert.deepEqual(causes.slice(1), causes.slice(1).map(() => "hit"), causes.join());
+  assert.ok(mains.slice(1).every((row, at) => row.previousId === mains[at].id));
+
+  const bill = await stack.get(`/api/monitor/context?session=${id}`);
+  assert.ok(bill.items.some((item) => item.category === "tool" && item.tokens.total > 0), JSON.stringify(bill.items.slice(0, 3)));
+  const { clients } = await stack.get("/api/monitor/client");
+  const findings = Object.fromEntries(clients[0].findings.map((finding) => [finding.id, finding.state]));
+  assert.equal(findings.hint_headers, "on", JSON.stringify(clients[0]));
+});
+
 test("a sub-agent is told apart from its parent", async () => {
   const ran = await run(print("delegate [sim:agent general-purpose: look around [sim:text=seen it]] [sim:text=the agent is back]"));
   assert.equal(ran.code, 0, ran.out + ran.err);
