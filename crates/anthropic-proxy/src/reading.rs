@@ -2,6 +2,10 @@
 //!
 //! Pure and incremental. The recorder feeds it while the answer comes, the monitor feeds it what was stored: both see the same.
 
+mod batch;
+
+pub(crate) use batch::BatchMessage;
+use batch::BatchReader;
 use protocol::Problem;
 use protocol::assemble::{Assembled, Assembler};
 use protocol::coding;
@@ -47,6 +51,8 @@ pub(crate) struct Reading {
     pub(crate) complete: Option<bool>,
     /// What `count_tokens` counted.
     pub(crate) counted_tokens: Option<u64>,
+    /// The messages of a batch that succeeded.
+    pub(crate) batch: Vec<BatchMessage>,
     /// What could not be read, and where.
     pub(crate) problems: Vec<Problem>,
 }
@@ -61,6 +67,7 @@ struct Stream {
 enum Form {
     Events(Box<Stream>),
     Json { body: Vec<u8>, cut: bool },
+    Results(BatchReader),
     Opaque,
 }
 
@@ -82,6 +89,11 @@ impl AnswerReader {
             Form::Events(Box::default())
         } else if kind.eq_ignore_ascii_case("application/json") {
             Form::Json { body: Vec::new(), cut: false }
+        } else if ["application/x-jsonl", "application/jsonl"]
+            .iter()
+            .any(|name| kind.eq_ignore_ascii_case(name))
+        {
+            Form::Results(BatchReader::default())
         } else {
             Form::Opaque
         };
@@ -133,6 +145,10 @@ impl AnswerReader {
                 body.extend_from_slice(&self.decoded[..self.decoded.len().min(room)]);
                 Fed::default()
             }
+            Form::Results(results) => {
+                results.feed(&self.decoded);
+                Fed::default()
+            }
             Form::Opaque => Fed::default(),
         }
     }
@@ -178,6 +194,10 @@ impl AnswerReader {
                 }],
                 ..Reading::default()
             },
+            Form::Results(results) => {
+                let (batch, problems) = results.finish();
+                Reading { batch, problems, ..Reading::default() }
+            }
             Form::Opaque => Reading::default(),
         };
         reading.problems.append(&mut self.problems);

@@ -1,5 +1,6 @@
 //! What an exchange costs by list price: asked by the recorder when it ends, and by the monitor with what was recorded.
 
+use crate::reading::BatchMessage;
 use protocol::pricing::{self, Call, Cost, Money, NoPrice, PriceTable};
 use protocol::usage::Usage;
 use std::sync::OnceLock;
@@ -23,11 +24,32 @@ pub(crate) fn of(exchange: &Exchange, usage: &Usage) -> Result<Cost, NoPrice> {
         model: exchange.served_model.as_deref().or(exchange.model.as_deref()),
         at: pricing::day(exchange.started_us),
         usage,
-        batch: false,
+        batch: is_batch_results(&exchange.url),
         refused: exchange.stop_reason.as_deref() == Some("refusal"),
         truncated: partial(exchange),
     };
     pricing::price(prices(), &call)
+}
+
+/// Prices one message of a batch by the day on which its results were fetched: they do not tell when it was made. A line was
+/// read whole or not at all.
+pub(crate) fn of_batch(exchange: &Exchange, message: &BatchMessage) -> Result<Cost, NoPrice> {
+    let call = Call {
+        model: message.model.as_deref(),
+        at: pricing::day(exchange.started_us),
+        usage: &message.usage,
+        batch: true,
+        refused: message.stop_reason.as_deref() == Some("refusal"),
+        truncated: false,
+    };
+    pricing::price(prices(), &call)
+}
+
+/// Whether the answer to this request target is the results of a batch.
+pub(crate) fn is_batch_results(url: &str) -> bool {
+    let path = url.split('?').next().unwrap_or_default().trim_end_matches('/');
+    let Some((_, rest)) = path.split_once("/v1/messages/batches/") else { return false };
+    rest.split_once('/').is_some_and(|(_, last)| last == "results")
 }
 
 /// What tokens cost that could have been read from the cache and were paid for again: the price less what it would have been.

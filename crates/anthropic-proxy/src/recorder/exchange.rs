@@ -2,9 +2,10 @@
 //!
 //! Pure: it reads and adds up; the writing is done by the recorder's loop.
 
+use super::batch;
 use super::thread::is_linked;
 use crate::analysis::cache::Stated;
-use crate::analysis::cost;
+use crate::analysis::cost::{self, is_batch_results};
 use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
 use protocol::identity::{self, Identity};
@@ -213,6 +214,9 @@ impl OpenExchange {
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
         self.row.error = failure(&self.row, &ended.end, &reading);
         self.row.capture = Self::capture(ended);
+        if is_batch_results(&self.row.url) {
+            batch::take_cost(&mut self.row, &reading.batch);
+        }
         if let Some(message) = &reading.message {
             take_whole(&mut self.row, message);
             self.usage = Some(message.usage.clone());
@@ -237,6 +241,9 @@ impl OpenExchange {
         }
         if reading.complete.is_some() {
             self.streamed_text = reading.message.as_ref().map(text_of);
+        }
+        if is_batch_results(&self.row.url) {
+            batch::take_usage(&mut self.row, &reading.batch);
         }
         if let Some(counted) = reading.counted_tokens {
             // Counted, not spent: it must not add to the sums of what was.
@@ -334,6 +341,9 @@ pub(crate) fn read_again(stored: &Exchange, request: &[u8], response: &[u8], fra
         usage: None,
         stated: None,
     };
+    if is_batch_results(&row.url) {
+        batch::take_cost(&mut row, &reading.batch);
+    }
     if let Some(message) = &reading.message {
         take_whole(&mut row, message);
         again.usage = Some(message.usage.clone());

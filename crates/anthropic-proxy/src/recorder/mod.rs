@@ -3,6 +3,7 @@
 //! Contract: it never calls back to the traffic. What the disk refuses the store's writer keeps, within its bounds, and tries again
 //! with every commit; here the refusal is shown until a write succeeds.
 
+mod batch;
 mod exchange;
 pub(crate) mod reindex;
 mod thread;
