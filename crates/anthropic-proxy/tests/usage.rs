@@ -55,6 +55,8 @@ fn usage_counts_every_call_in_its_period_and_under_each_tool() {
     assert_eq!(blocks["burn"]["block"]["spent"]["cost"], "0.000201");
     assert_eq!(blocks["buckets"].as_array().unwrap().len(), 1);
 
+    let paid = proxy.get("/api/monitor/usage?by=credential");
+    assert_eq!(paid["groups"].as_array().unwrap().len(), 1);
     let latency = proxy.get("/api/monitor/latency");
     assert_eq!(latency["groups"][0]["value"], "claude-haiku-4-5");
     assert_eq!([&latency["all"]["requests"], &latency["all"]["end"]["count"]], [3, 3]);
@@ -101,13 +103,13 @@ fn what_may_stand_there_is_told() {
     for (query, says) in [
         (
             "usage?by=colour",
-            "by=colour is not known; use model, session, project, agentType, class, tool, client or version",
+            "by=colour is not known; use model, session, project, agentType, class, tool, client, version or credential",
         ),
         ("usage?every=month", "every=month is not known; use hour, day, week or 5h"),
         ("usage?zone=Mars", "zone=Mars is not known; use a name of the time zone database"),
         (
             "latency?by=tool",
-            "by=tool is not known; use model, session, project, agentType, class, client or version",
+            "by=tool is not known; use model, session, project, agentType, class, client, version or credential",
         ),
     ] {
         let mut answer = agent.get(format!("{}/api/monitor/{query}", proxy.url)).call().unwrap();

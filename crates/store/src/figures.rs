@@ -19,11 +19,13 @@ pub enum Split {
     Client,
     /// The program's version.
     Version,
+    /// The short hash of the key or token that paid.
+    Credential,
 }
 
 impl Split {
     /// All of them with what they are called.
-    pub const ALL: [(Split, &'static str); 8] = [
+    pub const ALL: [(Split, &'static str); 9] = [
         (Split::Model, "model"),
         (Split::Session, "session"),
         (Split::Project, "project"),
@@ -32,6 +34,7 @@ impl Split {
         (Split::Tool, "tool"),
         (Split::Client, "client"),
         (Split::Version, "version"),
+        (Split::Credential, "credential"),
     ];
 
     /// `model`, `session`, …
@@ -55,6 +58,7 @@ impl Split {
             Split::Tool => "NULL",
             Split::Client => "program",
             Split::Version => "version",
+            Split::Credential => "credential",
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct UsageOverTime {
     /// The filter language: project:*/website since:30d
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
-    /// Split by model, session, project, agentType, class, tool, client or version
+    /// Split by model, session, project, agentType, class, tool, client, version or credential
     #[arg(long)]
     by: Option<String>,
     /// hour, day, week or 5h (a subscription's blocks of five hours)

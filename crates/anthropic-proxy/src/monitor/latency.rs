@@ -20,7 +20,7 @@ pub(super) struct LatencyQuery {
 
 /// How long the exchanges that match took: percentiles from histograms, to 3 significant digits.
 #[utoipa::path(get, path = "/api/monitor/latency", params(Filters, ("by" = Option<String>, Query,
-    description = "`model`, `session`, `project`, `agentType`, `class`, `client` or `version`; `model` unless told.")),
+    description = "`model`, `session`, `project`, `agentType`, `class`, `client`, `version` or `credential`; `model` unless told.")),
     responses((status = 200, body = LatencyAnswer), (status = 400, body = ApiProblem)))]
 pub(super) async fn latency(
     State(monitor): State<Monitor>,

@@ -26,7 +26,7 @@ pub(super) struct UsageQuery {
     model: Option<String>,
     /// `1h`, `24h` or `7d`.
     time_range: Option<String>,
-    /// `model`, `session`, `project`, `agentType`, `class`, `tool`, `client` or `version`; not split unless told.
+    /// `model`, `session`, `project`, `agentType`, `class`, `tool`, `client`, `version` or `credential`; not split unless told.
     by: Option<String>,
     /// `hour`, `day`, `week` (from Monday) or `5h`: blocks from the full hour, in UTC, of the first call that used tokens, as a
     /// subscription counts them; all recorded calls make them, whatever is filtered. `day` unless told.
