@@ -121,6 +121,38 @@ test("what comes while a text is looked for shows where it stands, and nothing e
   await done();
 });
 
+test("sessions, usage, cache and limits tell what was recorded, in links that open", async () => {
+  const headers = {
+    "content-type": "application/json", "x-api-key": "sk-ant-api03-nothing-nothing-nothing", "x-claude-code-session-id": "s-1",
+  };
+  const system = [{ type: "text", text: "You are careful. ".repeat(400), cache_control: { type: "ephemeral" } }];
+  const call = async (messages, more = {}) => {
+    const body = JSON.stringify({ model: "claude-opus-5-5", max_tokens: 64, system, messages, ...more });
+    await (await fetch(`${stack.url}/v1/messages`, { method: "POST", headers, body })).text();
+  };
+  const hostile = "<img src=x onerror=alert(1)> fix it";
+  await call([{ role: "user", content: hostile }]);
+  const turns = [{ role: "user", content: hostile }, { role: "assistant", content: "ok" }, { role: "user", content: "more" }];
+  await call(turns);
+  await call(turns, { model: "claude-sonnet-5-5" });
+  const { page, done } = await open("/monitor/sessions");
+  await page.getByRole("link", { name: hostile }).click();
+  await page.getByRole("heading", { name: "Turns" }).waitFor();
+  assert.match(page.url(), /\/monitor\/sessions\/s-1$/);
+  await page.goBack();
+  await page.getByRole("link", { name: "Usage" }).click();
+  await page.getByRole("heading", { name: "Cost over time" }).waitFor();
+  await page.getByRole("row", { name: /claude-sonnet-5-5/ }).first().waitFor();
+  await page.getByRole("heading", { name: "What fills the context" }).waitFor();
+  await page.getByRole("link", { name: "Cache" }).click();
+  await page.getByRole("link", { name: "Another model" }).waitFor();
+  await page.getByRole("row", { name: /Another model/ }).getByRole("link", { name: "example 1" }).click();
+  await page.getByText("The bytes of both requests and their times show it.").waitFor();
+  await page.getByRole("link", { name: "Limits" }).click();
+  await page.getByRole("heading", { name: /api key/ }).waitFor();
+  await done();
+});
+
 test("hostile text is shown as text", async () => {
   const evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
   await (await ask(`${evil} [sim:text=${evil} [x](javascript:document.title=1)]`, { model: `m${evil}` })).text();

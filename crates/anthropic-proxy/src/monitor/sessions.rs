@@ -3,7 +3,7 @@
 use super::query::{Asked, Filters};
 use super::types::ApiProblem;
 use super::{Failure, Monitor, blocking};
-use crate::sessions;
+use crate::sessions as stored;
 use crate::view::sessions::{SessionDetail, SessionsAnswer};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -35,7 +35,7 @@ pub(super) struct SessionsQuery {
 /// The sessions with requests that match, the one used last first.
 #[utoipa::path(get, path = "/api/monitor/sessions", params(SessionsQuery), responses(
     (status = 200, body = SessionsAnswer), (status = 400, body = ApiProblem)))]
-pub(super) async fn list(
+pub(super) async fn sessions(
     State(monitor): State<Monitor>,
     Asked(asked): Asked<SessionsQuery>,
 ) -> Result<Json<SessionsAnswer>, Failure> {
@@ -50,7 +50,7 @@ pub(super) async fn list(
         })?),
     };
     let limit = asked.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
-    Ok(Json(blocking(move || Ok(sessions::list(&monitor.store, &filter, after, limit)?)).await?))
+    Ok(Json(blocking(move || Ok(stored::list(&monitor.store, &filter, after, limit)?)).await?))
 }
 
 fn place(cursor: &str) -> Option<(i64, String)> {
@@ -61,13 +61,13 @@ fn place(cursor: &str) -> Option<(i64, String)> {
 /// One session: its agents as a tree, its turns, what filled its time, its calls.
 #[utoipa::path(get, path = "/api/monitor/sessions/{id}", params(("id" = String, Path)), responses(
     (status = 200, body = SessionDetail), (status = 404, body = ApiProblem)))]
-pub(super) async fn one(
+pub(super) async fn session(
     State(monitor): State<Monitor>,
     Path(id): Path<String>,
 ) -> Result<Json<SessionDetail>, Failure> {
     let found = blocking({
         let id = id.clone();
-        move || Ok(sessions::one(&monitor.store, &id)?)
+        move || Ok(stored::one(&monitor.store, &id)?)
     });
     found.await?.map(Json).ok_or_else(|| {
         let why = format!("the session {id} is not found: it was never recorded, or it was deleted");

@@ -11,6 +11,7 @@ export const detailEn = {
   'detail.tab.stream': 'Stream',
   'detail.tab.request': 'Request',
   'detail.tab.response': 'Response',
+  'detail.tab.cache': 'Cache',
   'detail.tab.headers': 'Headers',
   'detail.loading': 'Loading the request…',
   'detail.loadingTab': 'Loading…',

@@ -13,6 +13,7 @@ export const detailZh: Record<keyof typeof detailEn, string> = {
   'detail.tab.stream': '流',
   'detail.tab.request': '请求',
   'detail.tab.response': '响应',
+  'detail.tab.cache': '缓存',
   'detail.tab.headers': '请求头与响应头',
   'detail.loading': '正在加载请求…',
   'detail.loadingTab': '正在加载…',

@@ -34,6 +34,7 @@ export function fakeRow(fields: Partial<RequestRow> = {}, metrics: Partial<Metri
     previousId: null,
     previousSource: null,
     retryOf: null,
+    cache: null,
     compaction: null,
     contextCompacted: null,
     tools: [],

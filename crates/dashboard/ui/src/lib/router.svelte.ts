@@ -1,6 +1,7 @@
 // The address bar is the view's state: `/monitor/requests/ID?tab=stream&status=error`. A link opens the same view.
 
-export type Page = 'requests';
+export const PAGES = ['requests', 'sessions', 'usage', 'cache', 'limits'] as const;
+export type Page = (typeof PAGES)[number];
 export interface Filters {
   /** The filter language. */
   q: string;
@@ -10,7 +11,7 @@ export interface Filters {
 }
 export interface Place {
   page: Page;
-  /** The request whose detail is open; empty: none. */
+  /** The request or the session that is open; empty: none. */
   id: string;
   tab: string;
   filters: Filters;
@@ -24,9 +25,10 @@ export function parsePlace(path: string, search: string): Place {
   const parts = path.slice(BASE.length).split('/').filter(Boolean);
   const query = new URLSearchParams(search);
   const one = (name: string, known: string[]) => known.find((value) => value === query.get(name)) ?? '';
+  const page = PAGES.find((known) => known === parts[0]);
   return {
-    page: 'requests',
-    id: parts[0] === 'requests' ? safeDecode(parts[1] ?? '') : '',
+    page: page ?? 'requests',
+    id: page === 'requests' || page === 'sessions' ? safeDecode(parts[1] ?? '') : '',
     tab: query.get('tab') ?? '',
     filters: {
       q: query.get('q') ?? '',
@@ -38,7 +40,8 @@ export function parsePlace(path: string, search: string): Place {
 }
 
 export function formatPlace(place: Place): string {
-  const path = place.id ? `${BASE}/requests/${encodeURIComponent(place.id)}` : BASE;
+  const root = place.page === 'requests' && !place.id ? BASE : `${BASE}/${place.page}`;
+  const path = place.id ? `${root}/${encodeURIComponent(place.id)}` : root;
   const query = filterQuery(place.filters);
   if (place.id && place.tab) query.set('tab', place.tab);
   const text = query.toString();

@@ -17,7 +17,7 @@ const actions: Record<string, KeyAction> = {
 };
 
 export function keyAction(key: string): KeyAction | undefined {
-  if (/^[1-5]$/.test(key)) return { tab: Number(key) - 1 };
+  if (/^[1-6]$/.test(key)) return { tab: Number(key) - 1 };
   return Object.hasOwn(actions, key) ? actions[key] : undefined;
 }
 

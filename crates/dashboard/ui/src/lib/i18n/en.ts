@@ -1,5 +1,6 @@
 // English. The catalogue that defines the keys.
 import { detailEn } from '../../detail/messages.en';
+import { insightEn } from '../../insight/messages.en';
 
 const shell = {
   'copy.copy': 'Copy',
@@ -124,4 +125,4 @@ const shell = {
   'detail.width': 'Width of the detail',
 } as const;
 
-export const en = { ...shell, ...detailEn };
+export const en = { ...shell, ...detailEn, ...insightEn };

@@ -1,5 +1,6 @@
 // 简体中文。
 import { detailZh } from '../../detail/messages.zh';
+import { insightZh } from '../../insight/messages.zh';
 import type { en } from './en';
 
 type Messages = Record<keyof typeof en, string>;
@@ -124,4 +125,5 @@ export const zh: Messages = {
   'detail.label': '请求详情',
   'detail.width': '详情宽度',
   ...detailZh,
+  ...insightZh,
 };

@@ -1,0 +1,51 @@
+// Where a session's calls stand in their agents' lanes: shares of the session's time, heights by the context used.
+import type { AgentInfo, SessionDetail } from '../lib/types';
+
+export interface Bar {
+  id: string;
+  /** Of the session's time, 0 to 1. */
+  from: number;
+  to: number;
+  /** Of the lane's height, 0 to 1: the context against the largest, or the window where it is known. */
+  height: number;
+  status: string;
+  title: string;
+}
+export interface Lane {
+  id: string | null;
+  name: string;
+  depth: number;
+  top: number;
+  bars: Bar[];
+}
+
+const LANE = 36;
+
+/** The lanes, main first, each agent under the one that started it. */
+export function layOut(session: SessionDetail): { lanes: Lane[]; height: number } {
+  const lanes: Lane[] = [];
+  const add = (agents: AgentInfo[], depth: number) => {
+    for (const agent of agents) {
+      const name = agent.id == null ? 'main' : (agent.type ?? agent.id.slice(0, 10));
+      lanes.push({ id: agent.id ?? null, name, depth, top: lanes.length * LANE, bars: [] });
+      add(agent.children as AgentInfo[], depth + 1);
+    }
+  };
+  add(session.agentsTree as AgentInfo[], 0);
+  const byId = new Map(lanes.map((lane) => [lane.id, lane]));
+  const ends = session.lanes.map((call) => call.end ?? call.start);
+  const begin = Math.min(...session.lanes.map((call) => call.start));
+  const span = Math.max(1, Math.max(...ends) - begin);
+  const most = session.contextWindow ?? Math.max(1, ...session.lanes.map((call) => call.context ?? 0));
+  for (const call of session.lanes) {
+    byId.get(call.agentId ?? null)?.bars.push({
+      id: call.id,
+      from: (call.start - begin) / span,
+      to: ((call.end ?? begin + span) - begin) / span,
+      height: Math.min(1, Math.max(0.08, (call.context ?? 0) / most)),
+      status: call.status,
+      title: [call.class, call.model, call.cause].filter(Boolean).join(' · '),
+    });
+  }
+  return { lanes, height: Math.max(LANE, lanes.length * LANE) + 6 };
+}
