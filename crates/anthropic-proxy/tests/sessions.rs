@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use simulator::{Options, Simulator};
-use support::Proxy;
+use support::{Proxy, command};
 use tokio::runtime::Runtime;
 
 fn tools() -> Value {
@@ -103,5 +103,18 @@ fn a_session_is_told_with_its_agents_turns_and_calls() {
     assert_eq!(inferred["turns"].as_array().unwrap().len(), 2, "{inferred}");
     let cursor = proxy.get("/api/monitor/sessions?limit=1")["nextCursor"].as_str().unwrap().to_owned();
     assert_eq!(proxy.get(&format!("/api/monitor/sessions?limit=1&cursor={cursor}"))["data"], json!([]));
+
+    let folder = proxy.folder.to_str().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = command(&[&["sessions", "--data-dir", folder], arguments].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let table = said(&[]);
+    assert!(table.contains("s-1 fix the build") && table.contains("what is the time"), "{table}");
+    let shown = said(&["s-1"]);
+    assert!(shown.contains("agents\n  main  3 requests") && shown.contains("    a1  1 requests"), "{shown}");
+    let json: Value = serde_json::from_str(&said(&["s-1", "--json"])).unwrap();
+    assert_eq!(json["turns"].as_array().unwrap().len(), 2);
     runtime.block_on(simulator.stop());
 }

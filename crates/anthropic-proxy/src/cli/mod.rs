@@ -11,6 +11,7 @@ mod list;
 mod pin;
 mod run;
 mod serve;
+mod sessions;
 mod show;
 mod source;
 mod table;
@@ -59,6 +60,7 @@ enum Command {
     Analyze(analyze::Analyze),
     Limits(limits::Limits),
     List(list::List),
+    Sessions(sessions::Sessions),
     Show(show::Show),
     Search(list::Search),
     Tail(list::Tail),
@@ -98,6 +100,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Analyze(analyze)) => analyze.with(cli.flags).run(),
         Some(Command::Limits(limits)) => limits.with(cli.flags).run(),
         Some(Command::List(list)) => list.with(cli.flags).run(),
+        Some(Command::Sessions(sessions)) => sessions.with(cli.flags).run(),
         Some(Command::Show(show)) => show.with(cli.flags).run(),
         Some(Command::Search(search)) => search.with(cli.flags).run(),
         Some(Command::Tail(tail)) => tail.with(cli.flags).run(),
