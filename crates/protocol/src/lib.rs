@@ -7,6 +7,7 @@
 //! - [`assemble`]: events to a message
 //! - [`pricing`]: what a call costs by list price
 //! - [`identity`]: who sent a request, and how that is known
+//! - [`window`]: how many tokens of context a model takes
 //! - [`secrets`]: the one place that masks
 //!
 //! No I/O, no clock, no panic: any bytes may come in. Reading cannot fail; it returns what could be read and a list of
@@ -26,6 +27,7 @@ pub mod request;
 pub mod secrets;
 pub mod sse;
 pub mod usage;
+pub mod window;
 
 pub use json::lenient;
 pub use problem::Problem;

@@ -14,6 +14,7 @@ pub use file::TableError;
 pub use money::Money;
 pub use reason::NoPrice;
 pub use table::PriceTable;
+pub(crate) use table::names;
 
 use crate::usage::Usage;
 use jiff::civil::Date;

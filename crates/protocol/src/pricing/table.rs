@@ -129,7 +129,7 @@ impl Row {
 
 /// The names a model id may stand under in the table, the most exact first: as it is (without the window's size, which is the
 /// client's: `[1m]`), and without the day of its release.
-fn names(model: &str) -> impl Iterator<Item = String> {
+pub(crate) fn names(model: &str) -> impl Iterator<Item = String> {
     let exact = model.trim().to_ascii_lowercase();
     let exact = exact.strip_suffix("[1m]").map_or(exact.as_str(), str::trim_end).to_owned();
     let family = exact.strip_suffix("-latest").or_else(|| without_day(&exact)).map(str::to_owned);
