@@ -9,6 +9,9 @@ use std::ops::Range;
 const BEFORE: usize = 80;
 const AFTER: usize = 160;
 
+/// Bytes around an excerpt that are searched for keys, so that one which is shown in part is masked too.
+const AROUND: usize = 512;
+
 /// Where two prompts part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proof {
@@ -93,8 +96,26 @@ fn slice<'a>(body: &'a [u8], range: &Range<usize>) -> &'a [u8] {
 fn excerpt(body: &[u8], range: &Range<usize>, (offset, same): (usize, usize)) -> Excerpt {
     let end = range.end.min(offset.saturating_add(AFTER)).min(body.len());
     let start = offset.saturating_sub(BEFORE.min(same)).min(offset);
-    let text = |range: Range<usize>| protocol::secrets::mask_text(slice(body, &range));
-    Excerpt { offset, same: text(start..offset), differs: text(offset..end.max(offset)) }
+    let end = end.max(offset);
+    let around = start.saturating_sub(AROUND)..end.saturating_add(AROUND).min(body.len());
+    let keys: Vec<(Range<usize>, String)> = protocol::secrets::find(slice(body, &around))
+        .into_iter()
+        .map(|(key, shown)| (around.start + key.start..around.start + key.end, shown))
+        .collect();
+    Excerpt { offset, same: masked(body, start..offset, &keys), differs: masked(body, offset..end, &keys) }
+}
+
+/// A stretch of the body; a key that reaches into it is shown masked.
+fn masked(body: &[u8], stretch: Range<usize>, keys: &[(Range<usize>, String)]) -> String {
+    let mut seen = Vec::with_capacity(stretch.len());
+    let mut at = stretch.start;
+    for (key, shown) in keys.iter().filter(|(key, _)| key.start < stretch.end && stretch.start < key.end) {
+        seen.extend_from_slice(slice(body, &(at..key.start.max(at))));
+        seen.extend_from_slice(shown.as_bytes());
+        at = key.end.min(stretch.end);
+    }
+    seen.extend_from_slice(slice(body, &(at..stretch.end)));
+    String::from_utf8_lossy(&seen).into_owned()
 }
 
 #[cfg(test)]
@@ -152,5 +173,22 @@ mod tests {
         let body = |text: &str| json!({"messages": [{"role": "user", "content": text}]});
         let found = proof(&body("x"), &body("sk-ant-api03-TopSecretTopSecretTopSecret")).unwrap();
         assert!(!found.this.unwrap().differs.contains("TopSecretTopSecret"));
+    }
+
+    #[test]
+    fn of_a_key_that_another_took_the_place_of_nothing_is_shown_on_either_side() {
+        let body = |key: &str| json!({"messages": [{"role": "user", "content": format!("use {key} here")}]});
+        let found = proof(
+            &body("sk-ant-api03-TheSameBeginning-OneEndOneEndOneEnd"),
+            &body("sk-ant-api03-TheSameBeginning-AnotherAnotherAnother"),
+        )
+        .unwrap();
+        for side in [found.before.unwrap(), found.this.unwrap()] {
+            let shown = format!("{} {}", side.same, side.differs);
+            for secret in ["TheSame", "OneEndOne", "AnotherAnother"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+            assert!(side.same.starts_with("\"use ") && side.differs.ends_with(" here\""), "{shown}");
+        }
     }
 }
