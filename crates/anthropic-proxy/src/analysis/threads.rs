@@ -9,8 +9,11 @@ use std::collections::{HashMap, VecDeque};
 use store::{Exchange, Link, Outcome, Source};
 use uuid::Uuid;
 
-/// Calls of a session that are remembered.
-pub(crate) const CALLS: usize = 32;
+/// Calls of one thread that are remembered, however many the others of its session make meanwhile.
+const CALLS: usize = 32;
+
+/// Calls of a whole session that are remembered.
+const SESSION_CALLS: usize = 512;
 
 /// Parts of prompts that are remembered in all: some 32 bytes each.
 const PARTS: usize = 2_000_000;
@@ -71,9 +74,10 @@ impl Threads {
         }
         let linked = link(&call, &session.calls);
         self.parts += call.prompt.parts.len();
+        let one_too_many = session.one_too_many(&call);
         session.calls.push_back(call);
-        if session.calls.len() > CALLS
-            && let Some(oldest) = session.calls.pop_front()
+        if let Some(at) = one_too_many
+            && let Some(oldest) = session.calls.remove(at)
         {
             self.parts -= oldest.prompt.parts.len();
         }
@@ -110,13 +114,27 @@ impl Threads {
     }
 }
 
-/// Calls without a session are kept together by the program that sends them.
-fn key(exchange: &Exchange) -> String {
-    match (&exchange.session, &exchange.program) {
-        (Some(session), _) => session.id.clone(),
-        (None, Some(program)) => format!("\0{}", program.name),
-        (None, None) => "\0".to_owned(),
+impl Session {
+    /// What must go when the call comes: the oldest of its thread, or of all.
+    fn one_too_many(&self, call: &Call) -> Option<usize> {
+        let mut of_thread =
+            self.calls.iter().enumerate().filter(|(_, known)| is_one_thread(call, known)).map(|(at, _)| at);
+        let oldest = of_thread.next();
+        if of_thread.count() + 1 >= CALLS {
+            return oldest;
+        }
+        (self.calls.len() >= SESSION_CALLS).then_some(0)
     }
+}
+
+/// Calls without a session are kept together by who pays and the program that sends them.
+fn key(exchange: &Exchange) -> String {
+    if let Some(session) = &exchange.session {
+        return session.id.clone();
+    }
+    let program = exchange.program.as_ref().map_or("", |program| program.name.as_str());
+    let credential = exchange.credential.as_ref().map_or("", |credential| credential.hash.as_str());
+    format!("\0{credential}\0{program}")
 }
 
 fn client_request_id(exchange: &Exchange) -> Option<String> {
@@ -173,6 +191,12 @@ fn previous(call: &Call, earlier: &[&Call]) -> Option<Link> {
     });
     let (_, id) = found.max_by_key(|(score, _)| *score)?;
     Some(Link { id, source: Source::Inferred })
+}
+
+/// Whether two calls can be turns of one thread. Without a session it is told by its first message.
+fn is_one_thread(call: &Call, other: &Call) -> bool {
+    let same = call.in_session || call.prompt.common_messages(&other.prompt) > 0;
+    same && call.agent == other.agent && is_one_conversation(call, other)
 }
 
 /// Titles, searches and probes are nobody's turn before, but of their own kind.

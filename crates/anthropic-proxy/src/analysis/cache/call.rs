@@ -143,6 +143,11 @@ impl Call {
         self.ended_us.is_some_and(|ended| ended <= by_us)
     }
 
+    /// Whether it was known to have written nothing when the other ended.
+    pub(crate) fn had_written_nothing(&self, by_end_of: &Call) -> bool {
+        self.ended_before_end_of(by_end_of) && self.counts.is_none_or(|counts| counts.written() == 0)
+    }
+
     pub(crate) fn ended_before_end_of(&self, other: &Call) -> bool {
         self.had_ended(other.ended_us.unwrap_or(i64::MAX))
     }

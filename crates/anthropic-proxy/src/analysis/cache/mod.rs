@@ -93,7 +93,7 @@ pub(crate) fn judge<'a>(
         return asks.then(|| verdict(cause, None));
     };
     let Some(before) = previous.counts.filter(|_| previous.ended_before_end_of(call)) else {
-        let cause = if previous.had_begun_to_answer(call.started_us) {
+        let cause = if previous.had_begun_to_answer(call.started_us) || previous.had_written_nothing(call) {
             CacheCause::Unknown
         } else {
             CacheCause::ConcurrentWrite
@@ -178,7 +178,8 @@ fn is_too_short(call: &Call) -> bool {
 /// Whether another call was writing a prefix that this one shares, and had not begun to answer when this one began.
 fn writes_the_same(other: &Call, call: &Call) -> bool {
     let same = other.prompt.model == call.prompt.model && other.prompt.effort == call.prompt.effort;
-    same && !other.had_begun_to_answer(call.started_us) && {
+    let writing = !other.had_begun_to_answer(call.started_us) && !other.had_written_nothing(call);
+    same && writing && {
         let common = call.prompt.common_with(&other.prompt);
         other.prompt.marks().any(|mark| mark < common)
     }
