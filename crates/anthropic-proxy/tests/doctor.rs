@@ -304,6 +304,44 @@ fn agents_that_begin_at_once_write_the_same_twice() {
 }
 
 #[test]
+fn a_proxy_that_was_started_anew_knows_what_came_before() {
+    let mut stage = Stage::new();
+    stage.send("on", &turn("aaa", &["hi"]));
+    for agent in ["a1", "a2", "a3", "a4"] {
+        for _ in 0..3 {
+            stage.send("on", &turn("aaa", &["look"]).agent(agent));
+        }
+    }
+    stage.verdicts("on", 13);
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = stage.simulator.as_ref().unwrap().url();
+    stage.proxy.signal(rustix::process::Signal::TERM);
+    stage.proxy.ended();
+    copy(&stage.proxy.folder, folder.path());
+    stage.proxy = Proxy::in_folder(&upstream, folder.path(), &[]);
+
+    stage.send("on", &turn("aaa", &["look", "ok", "on"]).agent("a2"));
+    stage.send("on", &turn("aaa", &TWO).simulate("[sim:cold]"));
+    let details = stage.verdicts("on", 15);
+    let said = |at: usize| (details[at]["cache"]["cause"].as_str().unwrap(), &details[at]["previousId"]);
+    assert_eq!(said(13), ("hit", &details[6]["id"]));
+    assert_eq!(said(14), ("unknown", &details[0]["id"]));
+    assert!(details[14]["cache"]["lostTokens"].as_u64().unwrap() > 0);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_record_that_is_read_anew_says_the_same_and_time_is_part_of_the_proof() {
     let stage = Stage::new();
     stage.send("anew", &turn("aaa", &["hi"]));

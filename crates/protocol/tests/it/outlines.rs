@@ -92,7 +92,42 @@ fn what_the_cache_does_not_see_does_not_change_a_hash() {
     assert_ne!(result(json!("hi")), result(json!([block, block])));
 }
 
+/// A request with a block for each pair: its text, and whether it is marked. A block that is not is a plain string in every other place.
+fn with_marks(blocks: &[(String, bool)]) -> Value {
+    let block = |text: &str, marked: bool| match marked {
+        true => json!({"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+        false => json!({"type": "text", "text": text}),
+    };
+    let message = |(at, (text, marked)): (usize, &(String, bool))| {
+        let said = if *marked || at % 2 == 0 { json!([block(text, *marked)]) } else { json!(text) };
+        let result = json!([{"type": "tool_result", "tool_use_id": "t", "content": said}]);
+        json!({"role": "user", "content": if at % 3 == 0 { result } else { said }})
+    };
+    let tool = |(text, marked): &(String, bool)| {
+        let mut tool = json!({"name": text, "input_schema": {}});
+        if *marked {
+            tool["cache_control"] = json!({"type": "ephemeral"});
+        }
+        tool
+    };
+    json!({
+        "tools": blocks.iter().map(tool).collect::<Vec<_>>(),
+        "system": blocks.iter().map(|(text, marked)| block(text, *marked)).collect::<Vec<_>>(),
+        "messages": blocks.iter().enumerate().map(message).collect::<Vec<_>>(),
+    })
+}
+
 proptest! {
+    #[test]
+    fn marks_never_change_a_hash(blocks in proptest::collection::vec((".{0,12}", any::<bool>()), 1..8)) {
+        let unmarked: Vec<(String, bool)> = blocks.iter().map(|(text, _)| (text.clone(), false)).collect();
+        let (with, without) = (of(&with_marks(&blocks)), of(&with_marks(&unmarked)));
+        let hashes = |outline: &Outline| outline.parts.iter().map(|part| part.hash).collect::<Vec<_>>();
+        prop_assert_eq!(hashes(&with), hashes(&without));
+        let marks = blocks.iter().filter(|(_, marked)| *marked).count();
+        prop_assert_eq!(with.parts.iter().filter(|part| part.mark.is_some()).count(), 3 * marks);
+    }
+
     #[test]
     fn any_bytes_give_ranges_in_order_and_in_bounds(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         check(&bytes);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use store::{Agent, Exchange, Known, Outcome, Session, Source, Usage};
+use store::{Agent, Credential, Exchange, Known, Outcome, Session, Source, Usage};
 use uuid::Uuid;
 
 #[derive(Deserialize)]
@@ -35,6 +35,9 @@ struct Told {
     usage: Option<[u64; 4]>,
     #[serde(default)]
     agent: Option<String>,
+    /// It names no session; the hash of the key that pays.
+    #[serde(default)]
+    without_session: Option<String>,
     #[serde(default = "main")]
     class: String,
     #[serde(default)]
@@ -160,7 +163,11 @@ fn exchange(number: usize, told: &Told, ended: bool) -> Exchange {
         method: "POST".to_owned(),
         url: "/v1/messages".to_owned(),
         model: Some(told.prompt.model.clone()),
-        session: Some(Session { id: "s".to_owned(), source: Source::Header }),
+        session: told
+            .without_session
+            .is_none()
+            .then(|| Session { id: "s".to_owned(), source: Source::Header }),
+        credential: told.without_session.clone().map(|hash| Credential { hash, kind: "api key".to_owned() }),
         agent: told.agent.clone().map(|id| Agent { id: Some(id), ..Agent::default() }),
         request_class: Some(Known { value: told.class.clone(), source: Source::Inferred }),
         ..Exchange::default()
