@@ -86,14 +86,5 @@ pub(crate) fn compactions(exchanges: &[Exchange]) -> Vec<Compaction> {
     found
 }
 
-/// How many tokens a model's context can hold; `None`: not known. `betas` is the request's `anthropic-beta`.
-pub(crate) fn window(model: &str, betas: &str) -> Option<u64> {
-    if !model.starts_with("claude-") {
-        return None;
-    }
-    let million = model.ends_with("[1m]") || betas.contains("context-1m");
-    Some(if million { 1_000_000 } else { 200_000 })
-}
-
 #[cfg(test)]
 mod tests;
