@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use store::{Exchange, Filter, Program, Side, Store};
 
 /// Only Claude Code is changed by its base URL; its main calls have all that it can do.
-const OF_CLAUDE_CODE: &str = "client:claude-cli class:main";
+const OF_CLAUDE_CODE: &str = "client:claude-cli class:main -is:running";
 
 /// Calls that are looked at, the newest.
 const LOOKED_AT: usize = 5_000;
