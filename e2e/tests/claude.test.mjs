@@ -70,8 +70,8 @@ test("a session is understood: turns, cost, cache, context, what the base URL ch
 
   const bill = await stack.get(`/api/monitor/context?session=${id}`);
   assert.ok(bill.items.some((item) => item.category === "tool" && item.tokens.total > 0), JSON.stringify(bill.items.slice(0, 3)));
-  const { clients } = await stack.get("/api/monitor/client");
-  const findings = Object.fromEntries(clients[0].findings.map((finding) => [finding.id, finding.state]));
+  const { data: clients } = await stack.get("/api/monitor/client");
+  const findings = Object.fromEntries(clients[0].changes.map((finding) => [finding.id, finding.state]));
   assert.equal(findings.hint_headers, "on", JSON.stringify(clients[0]));
 });
 

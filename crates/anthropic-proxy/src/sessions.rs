@@ -9,6 +9,7 @@ use crate::view::sessions::{
 use crate::view::{self, iso, types::ClientRef};
 use protocol::message::Block;
 use protocol::pricing::Money;
+use protocol::window;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use store::{Exchange, Filter, SessionSum, Source, Store};
@@ -91,8 +92,9 @@ pub(crate) fn one(store: &Store, id: &str) -> Result<Option<SessionDetail>, stor
     let main =
         exchanges.iter().rev().find(|call| agent_of(call).is_none() && analysis::is_conversation(call));
     let context_window = main.and_then(|call| {
-        let betas = header(&call.request_headers, "anthropic-beta").unwrap_or_default();
-        analysis::window(call.model.as_deref().unwrap_or_default(), betas)
+        let model = call.model.as_deref().unwrap_or_default();
+        let betas = header(&call.request_headers, "anthropic-beta");
+        window::of_call(model, window::asks_for_long(model, betas))
     });
     let found = if beginning.is_empty() { &exchanges } else { &beginning };
     Ok(Some(SessionDetail {

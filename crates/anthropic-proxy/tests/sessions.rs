@@ -97,7 +97,7 @@ fn a_session_is_told_with_its_agents_turns_and_calls() {
     );
     assert!(turns[0]["personMs"].is_number() && turns[1]["personMs"].is_null(), "{one}");
     assert_eq!(one["lanes"].as_array().unwrap().len(), 5);
-    assert_eq!(one["contextWindow"], 200_000);
+    assert_eq!(one["contextWindow"], 1_000_000);
 
     let inferred = proxy.get(&format!("/api/monitor/sessions/{}", data[0]["id"].as_str().unwrap()));
     assert_eq!(inferred["turns"].as_array().unwrap().len(), 2, "{inferred}");

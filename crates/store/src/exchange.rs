@@ -205,7 +205,7 @@ pub struct Known {
 }
 
 /// A program, as its user agent names it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Program {
     /// Such as `claude-cli`.

@@ -1,77 +1,77 @@
-//! What a custom base URL changed in the clients that were seen.
+//! What a custom base URL changed in the clients, seen from their traffic.
 
+use super::query::{Asked, Filters};
 use super::requests::decoded;
+use super::types::ApiProblem;
 use super::{Failure, Monitor, blocking};
-use crate::analysis::client_changes::{FEATURES, Seen};
+use crate::analysis::client_changes::Seen;
 use crate::reading::header;
-use crate::view::client::{ClientInfo, ClientsAnswer, EvidenceInfo, FindingInfo};
-use crate::view::iso;
+use crate::view::client::{ClientChanges, info};
 use axum::Json;
 use axum::extract::State;
 use jiff::Zoned;
+use protocol::request;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
-use store::{Exchange, Filter, Side, Store};
+use store::{Exchange, Filter, Program, Side, Store};
 
-/// Newest main calls that are looked through for versions.
-const LOOKED_AT: usize = 2_000;
+/// Only Claude Code is changed by its base URL; its main calls have all that it can do.
+const OF_CLAUDE_CODE: &str = "client:claude-cli class:main -is:running";
 
-/// Versions that are told.
-const VERSIONS: usize = 5;
+/// Calls that are looked at, the newest.
+const LOOKED_AT: usize = 5_000;
 
-/// What a custom base URL changed in Claude Code, seen from its traffic, with the variable that restores it.
-#[utoipa::path(get, path = "/api/monitor/client", responses((status = 200, body = ClientsAnswer)))]
-pub(super) async fn client(State(monitor): State<Monitor>) -> Result<Json<ClientsAnswer>, Failure> {
-    Ok(Json(blocking(move || Ok(clients(&monitor.store)?)).await?))
+/// Versions that are told of at the most.
+const VERSIONS: usize = 20;
+
+/// What a custom base URL changed in Claude Code, and the variable that brings it back; no more than its newest calls prove.
+#[utoipa::path(get, path = "/api/monitor/client", params(Filters), responses(
+    (status = 200, body = ClientChanges), (status = 400, body = ApiProblem)))]
+pub(super) async fn client(
+    State(monitor): State<Monitor>,
+    Asked(filters): Asked<Filters>,
+) -> Result<Json<ClientChanges>, Failure> {
+    let filter = filters.read()?.and(Filter::parse(OF_CLAUDE_CODE, &Zoned::now())?);
+    blocking(move || {
+        let newest = newest(&monitor.store, &filter)?;
+        let mut data = Vec::new();
+        for exchange in newest {
+            let Some(body) = monitor.store.body(exchange.id, Side::Request)? else { continue };
+            data.extend(info(&exchange, &seen(&exchange, &body.bytes)));
+        }
+        Ok(Json(ClientChanges { data }))
+    })
+    .await
 }
 
-fn clients(store: &Store) -> Result<ClientsAnswer, store::Error> {
-    let mut newest: Vec<Exchange> = Vec::new();
+/// The newest call of each version and way to start it.
+fn newest(store: &Store, filter: &Filter) -> Result<Vec<Exchange>, Failure> {
+    let mut known = HashSet::<Program>::new();
+    let mut newest = Vec::new();
     let mut looked_at = 0;
-    let filter = Filter::parse("client:claude-cli class:main -is:running", &Zoned::now()).unwrap_or_default();
-    store.each(&filter, &mut |exchange| {
+    store.each(filter, &mut |exchange| {
         looked_at += 1;
-        let version = |of: &Exchange| of.program.as_ref().and_then(|program| program.version.clone());
-        if !newest.iter().any(|known| version(known) == version(&exchange)) {
+        let is_new = exchange.program.as_ref().is_some_and(|program| known.insert(program.clone()));
+        if is_new {
             newest.push(exchange);
         }
-        if looked_at < LOOKED_AT && newest.len() < VERSIONS {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
+        if looked_at >= LOOKED_AT || newest.len() >= VERSIONS {
+            return ControlFlow::Break(());
         }
+        ControlFlow::Continue(())
     })?;
-    let clients = newest.iter().map(|exchange| judged(store, exchange)).collect::<Result<_, _>>()?;
-    Ok(ClientsAnswer { clients })
+    Ok(newest)
 }
 
-fn judged(store: &Store, exchange: &Exchange) -> Result<ClientInfo, store::Error> {
-    let body = store.body(exchange.id, Side::Request)?.map(|body| decoded(exchange, &body.bytes));
-    let body = body.unwrap_or_default();
-    let (request, _problems) = protocol::request::parse(&body);
-    let program = exchange.program.clone().unwrap_or_default();
+fn seen(exchange: &Exchange, body: &[u8]) -> Seen {
     let headers = &exchange.request_headers;
-    let seen = Seen {
-        version: program.version.clone().unwrap_or_default(),
+    let betas = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("anthropic-beta"));
+    let usage = &exchange.usage;
+    Seen {
+        version: exchange.program.as_ref().and_then(|program| program.version.clone()),
+        betas: betas.map(|(_, value)| value.clone()).collect(),
         has_hints: header(headers, "x-claude-code-request-class").is_some(),
-        betas: header(headers, "anthropic-beta").unwrap_or_default().to_owned(),
-        streams_input: memchr::memmem::find(&body, b"\"eager_input_streaming\":true").is_some(),
-        tools: request.tools.into_iter().chain(request.typed_tools).collect(),
-    };
-    let findings = FEATURES.iter().map(|feature| {
-        let (state, what) = feature.judge(&seen);
-        FindingInfo {
-            id: feature.id,
-            state: state.as_str(),
-            variable: feature.variable,
-            value: feature.value,
-            effect: feature.effect,
-            evidence: EvidenceInfo { request_id: exchange.id.to_string(), what },
-        }
-    });
-    Ok(ClientInfo {
-        name: program.name,
-        version: program.version,
-        last_seen: iso(exchange.started_us),
-        findings: findings.collect(),
-    })
+        context: usage.total_input.map(|input| input.saturating_add(usage.output.unwrap_or(0))),
+        ..Seen::of(request::parse(&decoded(exchange, body)).0)
+    }
 }

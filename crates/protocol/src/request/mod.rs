@@ -41,6 +41,10 @@ pub struct MessageRequest {
     pub tools: Vec<String>,
     /// The types of those tools that Anthropic defines, such as `web_search_20250305`.
     pub typed_tools: Vec<String>,
+    /// How many tools are only named, to be looked for (`defer_loading`).
+    pub deferred_tools: usize,
+    /// How many tools ask for their input to be streamed unbuffered (`eager_input_streaming`).
+    pub eager_tools: usize,
     /// The tool that has to be used, by name.
     pub forced_tool: Option<String>,
     /// The first [`SYSTEM_LIMIT`] blocks of the system prompt, each up to [`TEXT_LIMIT`] bytes.
@@ -139,6 +143,15 @@ impl<'a> Reader<'a, '_> {
                 let (_, value) = entries.iter().rev().find(|(key, _)| key == name)?;
                 json::text(value).map(|text| text::bounded(&text, TEXT_LIMIT))
             };
+            let is_set = |name: &str| {
+                entries
+                    .iter()
+                    .rev()
+                    .find(|(key, _)| key == name)
+                    .is_some_and(|(_, value)| value.get() == "true")
+            };
+            request.deferred_tools += usize::from(is_set("defer_loading"));
+            request.eager_tools += usize::from(is_set("eager_input_streaming"));
             let kind = field("type").filter(|kind| kind != "custom");
             request.tools.extend(field("name").or_else(|| kind.clone()));
             request.typed_tools.extend(kind);

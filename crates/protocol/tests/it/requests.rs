@@ -29,7 +29,8 @@ fn reads_what_claude_code_sends() {
             {"type": "text", "text": "long"}, {"type": "text", "text": "fourth"},
         ],
         "tools": [
-            {"name": "Bash", "input_schema": {"type": "object"}}, {"type": "custom", "name": "Read"},
+            {"name": "Bash", "input_schema": {"type": "object"}, "eager_input_streaming": true},
+            {"type": "custom", "name": "Read", "defer_loading": true, "eager_input_streaming": false},
             {"type": "web_search_20250305", "name": "web_search"}, {"type": "mcp_toolset"},
         ],
         "tool_choice": {"type": "tool", "name": "web_search"},
@@ -53,6 +54,8 @@ fn reads_what_claude_code_sends() {
             message_count: 4,
             tools: ["Bash", "Read", "web_search", "mcp_toolset"].map(String::from).to_vec(),
             typed_tools: ["web_search_20250305", "mcp_toolset"].map(String::from).to_vec(),
+            deferred_tools: 1,
+            eager_tools: 1,
             forced_tool: Some("web_search".into()),
             system: [
                 "x-anthropic-billing-header: cc_version=2.1.330.abc; cc_entrypoint=cli;",

@@ -7,6 +7,7 @@ mod turns;
 pub(crate) use agents::{AgentNode, tree};
 pub(crate) use turns::{Turn, turns};
 
+use std::collections::HashMap;
 use store::{Exchange, Source};
 
 /// Kinds of calls that are no part of a conversation.
@@ -44,7 +45,7 @@ pub(crate) fn context_of(exchange: &Exchange) -> Option<u64> {
 /// A compaction of a context.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Compaction {
-    /// When the first call after it began, or the one that compacts, microseconds since the Unix epoch.
+    /// When the call that compacts began, or the first one after it, microseconds since the Unix epoch.
     pub(crate) at_us: i64,
     pub(crate) agent: Option<String>,
     /// `header` if the client said so, else `inferred`.
@@ -56,43 +57,59 @@ pub(crate) struct Compaction {
     pub(crate) after: Option<u64>,
 }
 
-/// The compactions of a session's exchanges, which are in the order in which they began.
-pub(crate) fn compactions(exchanges: &[Exchange]) -> Vec<Compaction> {
-    let mut newest: std::collections::HashMap<Option<&str>, u64> = std::collections::HashMap::new();
-    let mut found = Vec::new();
-    for exchange in exchanges.iter().filter(|exchange| is_conversation(exchange)) {
-        let agent = agent_of(exchange);
-        let (before, after) = (newest.get(&agent).copied(), context_of(exchange));
-        let compacts = exchange.request_class.as_ref().is_some_and(|class| class.value == "compaction");
-        let said = exchange.context_compacted.clone();
-        #[expect(clippy::cast_precision_loss, reason = "tokens of a context")]
-        let fell = before.zip(exchange.usage.total_input).is_some_and(|(before, now)| {
-            exchange.usage.input.is_some() && (now as f64) < before as f64 * FELL_TO
-        });
-        if said.is_some() || !compacts && fell {
-            found.push(Compaction {
-                at_us: exchange.started_us,
-                agent: agent.map(str::to_owned),
-                source: if said.is_some() { Source::Header } else { Source::Inferred },
-                why: said,
-                before,
-                after,
-            });
-        }
-        if let Some(after) = after.filter(|_| !compacts) {
-            newest.insert(agent, after);
-        }
-    }
-    found
+/// What is known of an agent's context.
+#[derive(Default)]
+struct Context {
+    tokens: Option<u64>,
+    /// A compaction whose outcome the next call shows.
+    open: Option<usize>,
+    /// What the call before said of a compaction.
+    told: Option<String>,
 }
 
-/// How many tokens a model's context can hold; `None`: not known. `betas` is the request's `anthropic-beta`.
-pub(crate) fn window(model: &str, betas: &str) -> Option<u64> {
-    if !model.starts_with("claude-") {
-        return None;
+/// The compactions of a session's exchanges, which are in the order in which they began.
+pub(crate) fn compactions(exchanges: &[Exchange]) -> Vec<Compaction> {
+    let mut agents: HashMap<Option<&str>, Context> = HashMap::new();
+    let mut found: Vec<Compaction> = Vec::new();
+    for exchange in exchanges.iter().filter(|exchange| is_conversation(exchange)) {
+        let agent = agent_of(exchange);
+        let known = agents.entry(agent).or_default();
+        let now = context_of(exchange);
+        let told = exchange.context_compacted.clone();
+        let entry = |source, why, after| Compaction {
+            at_us: exchange.started_us,
+            agent: agent.map(str::to_owned),
+            source,
+            why,
+            before: known.tokens,
+            after,
+        };
+        if let Some(class) = exchange.request_class.as_ref().filter(|class| class.value == "compaction") {
+            let source = if exchange.compaction.is_some() { Source::Header } else { class.source };
+            let one = entry(source, exchange.compaction.clone(), None);
+            known.open = Some(found.len());
+            found.push(one);
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "tokens of a context")]
+        let fell = known.tokens.zip(exchange.usage.total_input).is_some_and(|(before, now)| {
+            exchange.usage.input.is_some() && (now as f64) < before as f64 * FELL_TO
+        });
+        // The client may say so with more than one call after it.
+        let is_news = told.is_some() && known.told != told;
+        match known.open.take().and_then(|at| found.get_mut(at)) {
+            Some(open) => {
+                open.after = now;
+                open.why = open.why.take().or(told.clone());
+            }
+            None if is_news => found.push(entry(Source::Header, told.clone(), now)),
+            None if told.is_none() && fell => found.push(entry(Source::Inferred, None, now)),
+            None => {}
+        }
+        known.told = told;
+        known.tokens = now.or(known.tokens);
     }
-    let million = model.ends_with("[1m]") || betas.contains("context-1m");
-    Some(if million { 1_000_000 } else { 200_000 })
+    found
 }
 
 #[cfg(test)]

@@ -122,15 +122,3 @@ fn every_case_is_said_as_it_says() {
         }
     }
 }
-
-#[test]
-fn windows_are_known_by_model_and_beta() {
-    for (model, betas, expected) in [
-        ("claude-opus-5-5", "", Some(200_000)),
-        ("claude-opus-5-5", "x,context-1m-2025-08-07", Some(1_000_000)),
-        ("claude-opus-4-8[1m]", "", Some(1_000_000)),
-        ("gpt", "", None),
-    ] {
-        assert_eq!(window(model, betas), expected, "{model}");
-    }
-}

@@ -21,7 +21,7 @@ pub(crate) struct Turn {
     /// In the order in which they began.
     pub(crate) calls: Vec<Uuid>,
     pub(crate) cost: Money,
-    /// Until the first token, of at least one call.
+    /// At least one call ran, and none had come to its first token.
     pub(crate) waiting_us: u64,
     /// From the first token on, of at least one call.
     pub(crate) streaming_us: u64,
@@ -41,20 +41,20 @@ pub(crate) fn turns(exchanges: &[Exchange]) -> Vec<Turn> {
     let mut by_prompt: HashMap<&str, usize> = HashMap::new();
     for exchange in exchanges.iter().filter(|exchange| is_conversation(exchange)) {
         let is_main = agent_of(exchange).is_none();
-        let at = match &exchange.prompt_id {
-            Some(id) => *by_prompt.entry(id).or_insert_with(|| {
-                groups.push(Group { prompt_id: Some(id), calls: Vec::new() });
-                groups.len() - 1
-            }),
-            None => {
-                // A retry asks again what was asked.
-                let asks = is_main && exchange.asked.is_some() && exchange.retry_of.is_none();
-                if asks || groups.is_empty() {
-                    groups.push(Group { prompt_id: None, calls: Vec::new() });
-                }
-                groups.len() - 1
-            }
+        let known = exchange.prompt_id.as_deref().and_then(|id| by_prompt.get(id).copied());
+        let opens = match (&exchange.prompt_id, known) {
+            (_, Some(_)) => false,
+            // An agent in the background has prompts of its own; no person asked them.
+            (Some(_), None) => is_main,
+            // A retry asks again what was asked.
+            (None, None) => is_main && exchange.asked.is_some() && exchange.retry_of.is_none(),
         };
+        if opens || groups.is_empty() {
+            let prompt_id = exchange.prompt_id.as_deref().filter(|_| is_main);
+            by_prompt.extend(prompt_id.map(|id| (id, groups.len())));
+            groups.push(Group { prompt_id, calls: Vec::new() });
+        }
+        let at = known.unwrap_or(groups.len() - 1);
         groups[at].calls.push(exchange);
     }
     let mut turns: Vec<Turn> = groups.iter().map(Group::turn).collect();
@@ -74,8 +74,8 @@ impl Group<'_> {
     fn turn(&self) -> Turn {
         let first_token =
             |call: &Exchange| at(call, call.timing.first_token_us.or(call.timing.end_us).unwrap_or(0));
-        let waiting = self.calls.iter().map(|call| (call.started_us, first_token(call))).collect();
-        let streaming = self.calls.iter().map(|call| (first_token(call), end_of(call))).collect();
+        let streaming_us = union(self.calls.iter().map(|call| (first_token(call), end_of(call))).collect());
+        let busy_us = union(self.calls.iter().map(|call| (call.started_us, end_of(call))).collect());
         let (tools_us, tools_source) = self.tools();
         let costs =
             self.calls.iter().filter_map(|call| call.cost_pico).map(|pico| Money::from_pico(pico.into()));
@@ -88,8 +88,8 @@ impl Group<'_> {
             ended_us: self.calls.iter().map(|call| end_of(call)).max().unwrap_or(0),
             calls: self.calls.iter().map(|call| call.id).collect(),
             cost: Money::checked_sum(costs).unwrap_or(Money::ZERO),
-            waiting_us: union(waiting),
-            streaming_us: union(streaming),
+            waiting_us: busy_us.saturating_sub(streaming_us),
+            streaming_us,
             tools_us,
             tools_source,
             person_us: None,
@@ -99,10 +99,6 @@ impl Group<'_> {
 
     /// How long tools ran: as the client told with the next call, else from the end of the call that asked for them to that call.
     fn tools(&self) -> (u64, Option<Source>) {
-        let told: u64 = self.calls.iter().flat_map(|call| &call.tool_times).map(|tool| tool.ms).sum();
-        if told > 0 {
-            return (told.saturating_mul(1_000), Some(Source::Header));
-        }
         let mut last: HashMap<Option<&str>, &Exchange> = HashMap::new();
         let mut gaps: Vec<Span> = Vec::new();
         for call in &self.calls {
@@ -112,7 +108,12 @@ impl Group<'_> {
             }
         }
         // An agent's own calls are no tool time of the one that waits for it, but they lie within it: each moment counts once.
-        let source = (!gaps.is_empty()).then_some(Source::Inferred);
-        (union(gaps), source)
+        let between = union(gaps.clone());
+        let told: u64 = self.calls.iter().flat_map(|call| &call.tool_times).map(|tool| tool.ms).sum();
+        match told.saturating_mul(1_000) {
+            0 => (between, (!gaps.is_empty()).then_some(Source::Inferred)),
+            // Tools that ran at the same time are told one by one.
+            told => (if gaps.is_empty() { told } else { told.min(between) }, Some(Source::Header)),
+        }
     }
 }
