@@ -1,7 +1,6 @@
 // Colours for code in the languages that Claude Code writes most. Loaded on demand only.
 import hljs from 'highlight.js/lib/core';
 import bash from 'highlight.js/lib/languages/bash';
-import css from 'highlight.js/lib/languages/css';
 import diff from 'highlight.js/lib/languages/diff';
 import go from 'highlight.js/lib/languages/go';
 import javascript from 'highlight.js/lib/languages/javascript';
@@ -16,7 +15,6 @@ import yaml from 'highlight.js/lib/languages/yaml';
 
 const languages = {
   bash,
-  css,
   diff,
   go,
   javascript,
