@@ -32,7 +32,7 @@ for (const [name, language] of Object.entries(languages)) hljs.registerLanguage(
 /** Longer code stays plain. */
 const LIMIT = 50_000;
 
-/** `code` as HTML with classes, or '' (markdown-it then escapes it itself). */
+/** `code` as HTML with classes, or '' (the caller then escapes it). */
 export function highlight(code: string, language: string): string {
   if (code.length > LIMIT || !hljs.getLanguage(language)) return '';
   return hljs.highlight(code, { language, ignoreIllegals: true }).value;
