@@ -1,5 +1,6 @@
 //! Wires the parts; the only file that knows them all.
 
+mod demonstration;
 mod instance;
 mod signals;
 
@@ -7,7 +8,7 @@ use crate::capture::note::Note;
 use crate::capture::{Capture, Hasher, queue};
 use crate::config::{Config, Token};
 use crate::live::Live;
-use crate::monitor::{self, Monitor, MonitorServer};
+use crate::monitor::{self, Monitor, MonitorServer, StartDemo};
 use crate::proxy::{LoopGuard, Proxy};
 use crate::reading::streamed_text;
 use crate::recorder::Recorder;
@@ -49,7 +50,15 @@ impl App {
     ///
     /// # Errors
     /// What stands in the way, and what to do about it: a port in use, a folder that cannot be written, a damaged database.
-    pub(crate) async fn start(mut config: Config) -> anyhow::Result<App> {
+    pub(crate) async fn start(config: Config) -> anyhow::Result<App> {
+        let is_local = config.listen.iter().all(|address| address.ip().is_loopback());
+        let beside = Arc::new(config.clone());
+        let start_demo: StartDemo = Arc::new(move || demonstration::start(Arc::clone(&beside)));
+        App::start_with(config, is_local.then_some(start_demo)).await
+    }
+
+    /// `demo` is what the page's button starts, where it has one.
+    async fn start_with(mut config: Config, demo: Option<StartDemo>) -> anyhow::Result<App> {
         let listeners = bind(&config).await?;
         let listening = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
         config.listen.clone_from(&listening);
@@ -74,6 +83,10 @@ impl App {
             leases,
             stopping_seen,
         );
+        let monitor = match demo {
+            Some(start) => monitor.with_demo(start),
+            None => monitor,
+        };
         let proxy = Proxy {
             upstream: upstream(&config, listening)?,
             upstream_name: config.upstream.to_string(),

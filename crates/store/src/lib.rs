@@ -15,7 +15,7 @@
 //! - `packs`, `shelf`: where pieces go, compressed together; how they are read back
 //! - `bodies`, `frames`: bodies appended to and restored; frame times as deltas
 //! - `words`, `search`: what of the bytes is text; finding it
-//! - `retain`, `sweep`: what is kept; gives back the space of what was deleted
+//! - `retain`, `sweep`, `gone`: what is kept; gives back the space of what was deleted; what is remembered of it
 //! - `reindex`: derives again what was derived from the bytes
 //! - `verify`: proves that all comes back as it was
 //! - `schema`, `convert`: tables and migrations
@@ -37,6 +37,7 @@ mod filter;
 mod frames;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod gone;
 mod histogram;
 mod latency;
 mod list;
@@ -74,6 +75,7 @@ pub use exchange::{
 };
 pub use figures::{Figures, Split, Times, Tokens};
 pub use filter::{Filter, FilterError, KEYS, Key};
+pub use gone::{Gone, Removal};
 pub use histogram::{Bar, Spread};
 pub use latency::{Latency, STALL_US, Spreads, Stall};
 pub use location::Location;

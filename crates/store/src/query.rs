@@ -187,4 +187,8 @@ pub struct Frame {
 pub struct DiskUse {
     /// The database and its log, bytes.
     pub bytes: u64,
+    /// Exchanges, those that run too.
+    pub exchanges: u64,
+    /// When the oldest began, microseconds since the Unix epoch.
+    pub oldest_us: Option<i64>,
 }

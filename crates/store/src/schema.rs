@@ -10,7 +10,7 @@ pub(crate) const APPLICATION: i64 = 0x6170_7278;
 ///
 /// `exchange` holds only what is filtered, sorted and summed, a hundred bytes a row, so that figures over all rows read little.
 /// Whatever else an exchange is lies in `record`.
-const STEPS: [&str; 2] = [FORMAT_1, FORMAT_2];
+const STEPS: [&str; 3] = [FORMAT_1, FORMAT_2, FORMAT_3];
 
 /// Format 1: bodies as plain pieces of a mebibyte.
 pub(crate) const FORMAT_1: &str = "
@@ -138,6 +138,15 @@ const FORMAT_2: &str = "
     CREATE VIRTUAL TABLE text USING fts5(words, content='', contentless_delete=1, detail=none, tokenize=ascii);
     CREATE TABLE pinned_session (name INTEGER PRIMARY KEY);
     CREATE TABLE progress (task TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID; -- of long work that was not done yet
+";
+
+/// Format 3: what was deleted is known to have been here.
+const FORMAT_3: &str = "
+    CREATE TABLE gone (
+        id BLOB PRIMARY KEY,
+        at_us INTEGER NOT NULL,
+        why INTEGER NOT NULL                -- 0 somebody asked for it, 1 the retention
+    ) WITHOUT ROWID;
 ";
 
 /// The format this program writes.

@@ -8,6 +8,7 @@ use crate::error::{Error, OpenError};
 use crate::exchange::Exchange;
 use crate::figures::Split;
 use crate::filter::Filter;
+use crate::gone::{self, Gone};
 use crate::latency::{self, Latency};
 use crate::location::Location;
 use crate::period::Period;
@@ -151,6 +152,14 @@ impl Store {
             let mut rows = statement.query([id.as_bytes()])?;
             rows.next()?.map(|found| row::read(connection, self.shelf(), found)).transpose()
         })
+    }
+
+    /// What is remembered of an exchange that was deleted; `None`: it was never here, or that is too long ago.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn gone(&self, id: Uuid) -> Result<Option<Gone>, Error> {
+        self.read(|connection| gone::find(connection, id))
     }
 
     /// Whether all exchanges of a session are kept whatever the retention says, those to come too.
@@ -449,20 +458,21 @@ impl Store {
     /// # Errors
     /// When that cannot be found out.
     pub fn disk(&self) -> Result<DiskUse, Error> {
-        match &self.0.source {
+        let (pages, exchanges, oldest_us) = self.read(|connection| {
+            let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+            let oldest =
+                connection.query_row("SELECT min(started_us) FROM exchange", [], |row| row.get(0))?;
+            let pages = number("PRAGMA page_count")? * number("PRAGMA page_size")?;
+            Ok((pages.cast_unsigned(), number("SELECT count(*) FROM exchange")?.cast_unsigned(), oldest))
+        })?;
+        let bytes = match &self.0.source {
             Source::File { path, .. } => {
                 let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
-                let log = path.with_extension("db-wal");
-                Ok(DiskUse { bytes: size(path) + size(&log) })
+                size(path) + size(&path.with_extension("db-wal"))
             }
-            Source::Memory(shared) => {
-                let connection = lock(shared);
-                let pragma = |name: &str| {
-                    connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
-                };
-                Ok(DiskUse { bytes: (pragma("page_count")? * pragma("page_size")?).cast_unsigned() })
-            }
-        }
+            Source::Memory(_) => pages,
+        };
+        Ok(DiskUse { bytes, exchanges, oldest_us })
     }
 
     /// What each table and index takes in the database, bytes, the largest first. Reads the whole database.

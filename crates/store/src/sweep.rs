@@ -5,6 +5,7 @@
 //! no record, no body, and no list in another pack.
 
 use crate::error::Error;
+use crate::gone::{self, Removal};
 use crate::list::{self, EntryRef};
 use crate::packs::{Kind, Packs, pack_of, places_of};
 use crate::shelf::Shelf;
@@ -16,7 +17,12 @@ use std::time::{Duration, Instant};
 const PAGES: i64 = 256;
 
 /// Hides exchanges that have ended, all that this SQL condition selects. All or nothing. Returns how many.
-pub(crate) fn hide(connection: &Connection, condition: &str, values: &[Value]) -> Result<usize, Error> {
+pub(crate) fn hide(
+    connection: &Connection,
+    condition: &str,
+    values: &[Value],
+    why: Removal,
+) -> Result<usize, Error> {
     let hide = || {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let ended = format!("status <> 0 AND ({condition})");
@@ -24,6 +30,7 @@ pub(crate) fn hide(connection: &Connection, condition: &str, values: &[Value]) -
             &format!("INSERT INTO deleted SELECT seq, record FROM exchange WHERE {ended}"),
             params_from_iter(values),
         )?;
+        gone::note(connection, why)?;
         let hidden =
             connection.execute("DELETE FROM exchange WHERE seq IN (SELECT exchange FROM deleted)", [])?;
         connection.execute_batch("COMMIT")?;

@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::filter::Filter;
+use crate::gone::Removal;
 use crate::packs::Packs;
 use crate::query::{BodySummary, Frame, Side};
 use crate::retain::{self, Retention};
@@ -231,7 +232,7 @@ impl Writer {
         let connection = lock(&shared);
         let searcher = Searcher { connection: &connection, shelf: &self.shelf };
         let (condition, values) = Select::new(searcher, filter)?.into_condition();
-        let deleted = sweep::hide(&connection, &condition, &values)?;
+        let deleted = sweep::hide(&connection, &condition, &values, Removal::Asked)?;
         let is_empty: bool =
             connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM exchange)", [], |row| row.get(0))?;
         if is_empty && self.held.running.is_empty() {
@@ -263,7 +264,7 @@ impl Writer {
         }
         self.unswept = true;
         let list = going.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        sweep::hide(&connection, &format!("seq IN ({list})"), &[])
+        sweep::hide(&connection, &format!("seq IN ({list})"), &[], Removal::Retention)
     }
 
     /// Keeps an exchange whatever the retention says, or no longer. Returns whether there is one.

@@ -14,6 +14,11 @@ pub(crate) fn price_with(table: PriceTable) {
     let _ = PRICES.set(table);
 }
 
+/// The date of the prices in use, and whether some are the user's own.
+pub(crate) fn prices_of() -> (Option<jiff::civil::Date>, bool) {
+    (prices().date(), PRICES.get().is_some())
+}
+
 fn prices() -> &'static PriceTable {
     PRICES.get().unwrap_or_else(|| PriceTable::builtin())
 }

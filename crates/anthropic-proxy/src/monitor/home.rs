@@ -1,7 +1,8 @@
 //! `/`, `/health`, and what the proxy says about itself.
 
-use super::types::ConfigAnswer;
-use super::{Monitor, stats, view};
+use super::types::{ConfigAnswer, PricesInfo, RecordInfo, RetentionInfo};
+use super::{Failure, Monitor, blocking, stats, view};
+use crate::analysis::cost;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -68,16 +69,31 @@ async fn health(State(monitor): State<Monitor>, headers: HeaderMap) -> Json<Valu
 
 /// What the proxy runs with.
 #[utoipa::path(get, path = "/api/monitor/config", responses((status = 200, body = ConfigAnswer)))]
-pub(super) async fn config(State(monitor): State<Monitor>) -> Json<ConfigAnswer> {
+pub(super) async fn config(State(monitor): State<Monitor>) -> Result<Json<ConfigAnswer>, Failure> {
+    let store = monitor.store.clone();
+    let disk = blocking(move || Ok(store.disk()?)).await?;
+    let (date, own) = cost::prices_of();
     let config = &monitor.config;
-    Json(ConfigAnswer {
+    Ok(Json(ConfigAnswer {
         log_level: config.log_level.as_str(),
         port: config.listen.first().map_or(0, std::net::SocketAddr::port),
         host: config.host.clone(),
         upstream: config.upstream.to_string(),
         version: env!("CARGO_PKG_VERSION"),
         data_folder: config.folder().map(|folder| folder.display().to_string()),
-    })
+        retention: RetentionInfo {
+            age_seconds: config.limits.age.map(|age| age.as_secs()),
+            bytes: config.limits.bytes,
+            count: config.limits.count,
+        },
+        record: RecordInfo {
+            bytes: disk.bytes,
+            requests: disk.exchanges,
+            oldest: disk.oldest_us.map(view::iso),
+        },
+        prices: PricesInfo { date: date.map(|date| date.to_string()), own },
+        has_token: config.monitor_token.is_some(),
+    }))
 }
 
 /// This document.

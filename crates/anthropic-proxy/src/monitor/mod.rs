@@ -6,6 +6,7 @@ mod cache;
 mod client;
 mod compare;
 mod context;
+mod demo;
 mod door;
 mod export;
 mod facets;
@@ -34,6 +35,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 pub(crate) use context::LIMIT as CONTEXT_LIMIT;
+pub(crate) use demo::StartDemo;
 use door::Door;
 pub(crate) use import::ImportState;
 pub(crate) use limits::of_store as limits_of_record;
@@ -42,7 +44,7 @@ pub(crate) use stats::stats_of_record;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use store::Store;
-use types::{ApiProblem, FilterPlace};
+use types::{ApiProblem, Deleted, FilterPlace};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,6 +64,7 @@ pub(crate) struct Monitor {
     stats: stats::StatsCache,
     reindexing: keeping::Reindexing,
     importing: import::Importing,
+    demo: demo::Demo,
 }
 
 /// Counts the clients that keep this proxy in use (`run`).
@@ -95,7 +98,13 @@ impl Monitor {
             stats: stats::StatsCache::default(),
             reindexing: keeping::Reindexing::default(),
             importing: import::Importing::default(),
+            demo: demo::Demo::default(),
         }
+    }
+
+    /// The same with a way to start a demonstration, for the page's button.
+    pub(crate) fn with_demo(self, start: StartDemo) -> Monitor {
+        Monitor { demo: demo::Demo::started_by(start), ..self }
     }
 }
 
@@ -139,6 +148,7 @@ fn api() -> OpenApiRouter<Monitor> {
         .routes(routes!(stream::stream))
         .routes(routes!(export::export))
         .routes(routes!(report::analyze))
+        .routes(routes!(demo::demo))
         .routes(routes!(home::config))
         .routes(routes!(home::lease))
         .routes(routes!(home::openapi))
@@ -180,18 +190,21 @@ pub(crate) struct Failure {
     message: String,
     /// Of a filter: what is wrong where, and what to write instead.
     filter: Option<(FilterPlace, String)>,
+    /// Of a request that was here.
+    deleted: Option<Deleted>,
 }
 
 impl Failure {
     fn new(status: StatusCode, message: impl Into<String>) -> Failure {
-        Failure { status, message: message.into(), filter: None }
+        Failure { status, message: message.into(), filter: None, deleted: None }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (at, hint) = self.filter.unzip();
-        (self.status, Json(ApiProblem { error: self.message, at, hint })).into_response()
+        (self.status, Json(ApiProblem { error: self.message, at, hint, deleted: self.deleted }))
+            .into_response()
     }
 }
 
@@ -200,7 +213,7 @@ impl From<store::FilterError> for Failure {
         let units = |end: usize| error.text.get(..end).unwrap_or(&error.text).encode_utf16().count() as u64;
         let at = FilterPlace { start: units(error.at.start), end: units(error.at.end) };
         let filter = Some((at, error.hint));
-        Failure { status: StatusCode::BAD_REQUEST, message: error.message, filter }
+        Failure { status: StatusCode::BAD_REQUEST, message: error.message, filter, deleted: None }
     }
 }
 

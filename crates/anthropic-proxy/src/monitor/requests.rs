@@ -305,5 +305,10 @@ pub(super) async fn lookup(monitor: &Monitor, text: &str) -> Result<Exchange, Fa
             blocking(read).await?
         }
     };
-    exchange.ok_or_else(none)
+    if let Some(exchange) = exchange {
+        return Ok(exchange);
+    }
+    let store = monitor.store.clone();
+    let gone = blocking(move || Ok(store.gone(id)?)).await?;
+    Err(Failure { deleted: gone.map(Into::into), ..none() })
 }

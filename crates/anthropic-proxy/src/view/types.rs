@@ -458,6 +458,40 @@ pub(crate) struct ConfigAnswer {
     pub(crate) version: &'static str,
     /// Where the record is kept; null if only in memory.
     pub(crate) data_folder: Option<String>,
+    pub(crate) retention: RetentionInfo,
+    pub(crate) record: RecordInfo,
+    pub(crate) prices: PricesInfo,
+    /// Whether a token opens the page and its API.
+    pub(crate) has_token: bool,
+}
+
+/// What is kept at the most; null is no limit.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RetentionInfo {
+    pub(crate) age_seconds: Option<u64>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) count: Option<u64>,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct RecordInfo {
+    /// On disk, the database and its log.
+    pub(crate) bytes: u64,
+    /// Requests.
+    pub(crate) requests: u64,
+    /// When the oldest began, ISO 8601 in UTC; null if there is none.
+    pub(crate) oldest: Option<String>,
+}
+
+/// Which prices are in use.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct PricesInfo {
+    /// The day on which they were compared with the list, `2026-11-23`.
+    pub(crate) date: Option<String>,
+    /// Whether some are the user's own (`PRICES`).
+    pub(crate) own: bool,
 }
 
 /// All models ever asked for.
@@ -515,6 +549,28 @@ pub(crate) struct ApiProblem {
     /// What to write instead, of a filter `q` that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
+    /// Of a request that was here: when and why it went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deleted: Option<Deleted>,
+}
+
+/// When and why a request was deleted. It is remembered of the newest 200,000.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Deleted {
+    /// ISO 8601 in UTC.
+    pub(crate) at: String,
+    /// `asked`: somebody deleted it; `retention`: a limit of age, size or number did.
+    pub(crate) why: &'static str,
+}
+
+impl From<store::Gone> for Deleted {
+    fn from(gone: store::Gone) -> Deleted {
+        let why = match gone.why {
+            store::Removal::Asked => "asked",
+            store::Removal::Retention => "retention",
+        };
+        Deleted { at: super::iso(gone.at_us), why }
+    }
 }
 
 /// A place in a filter, in UTF-16 code units as JavaScript counts them.

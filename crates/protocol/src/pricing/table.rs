@@ -88,6 +88,11 @@ impl PriceTable {
         Ok(PriceTable { rows })
     }
 
+    /// The day on which the newest of its rows was compared with the prices it is of; `None`: it has no rows.
+    pub fn date(&self) -> Option<Date> {
+        self.rows.iter().map(|row| row.date).max()
+    }
+
     /// The row that holds for a model on a day.
     pub(super) fn find(&self, model: &str, day: Date) -> Result<&Row, NoPrice> {
         let mut known = false;

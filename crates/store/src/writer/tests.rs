@@ -193,7 +193,7 @@ fn deleted_exchanges_are_gone_at_once_and_their_space_bit_by_bit() {
     let stored = || number("SELECT sum(length(bytes)) FROM layer");
     let before = stored();
     assert!(before > 5_000_000, "{before}");
-    sweep::hide(&lock(&connection), "1", &[]).unwrap();
+    sweep::hide(&lock(&connection), "1", &[], Removal::Asked).unwrap();
     assert_eq!((disk.total(), stored(), count("deleted")), (0, before, 30));
     assert!(!disk.writer.sweep(Duration::ZERO).unwrap(), "no time, nothing done");
     assert_eq!(stored(), before);
