@@ -8,7 +8,11 @@ use protocol::pricing::Money;
 pub(super) fn give(sums: &Sums, cache: &Cache, context: &Context) -> Vec<Advice> {
     let mut advice: Vec<Advice> = cache.causes.iter().filter_map(of_cache).collect();
     advice.extend(of_unused(context));
-    let plain = |what: &str, evidence: String, examples: &[String]| Advice {
+    let plain = |kind, count, what: &str, evidence: String, examples: &[String]| Advice {
+        kind,
+        count,
+        tokens: None,
+        names: Vec::new(),
         what: what.to_owned(),
         evidence,
         examples: examples.to_vec(),
@@ -16,6 +20,8 @@ pub(super) fn give(sums: &Sums, cache: &Cache, context: &Context) -> Vec<Advice>
     };
     if sums.throttled.count > 0 {
         advice.push(plain(
+            "throttled",
+            sums.throttled.count,
             "Spread the work: fewer agents at once, or another time of day",
             format!("{} answers said 429 or 529; the client waits and asks again", sums.throttled.count),
             &sums.throttled.ids,
@@ -23,6 +29,8 @@ pub(super) fn give(sums: &Sums, cache: &Cache, context: &Context) -> Vec<Advice>
     }
     if sums.stalled > 0 {
         advice.push(plain(
+            "stalled",
+            sums.stalled,
             "Look at the answers that fell silent: the client warns after 20 s and gives up after 5 min",
             format!("{} answers had a silence of 20 s or longer", sums.stalled),
             &sums.stalls.ids(),
@@ -30,6 +38,8 @@ pub(super) fn give(sums: &Sums, cache: &Cache, context: &Context) -> Vec<Advice>
     }
     if sums.cut_short.count > 0 {
         advice.push(plain(
+            "cut_short",
+            sums.cut_short.count,
             "Raise max_tokens, or ask for shorter answers",
             format!("{} answers ended because they had reached max_tokens", sums.cut_short.count),
             &sums.cut_short.ids,
@@ -37,6 +47,8 @@ pub(super) fn give(sums: &Sums, cache: &Cache, context: &Context) -> Vec<Advice>
     }
     if sums.retries.count > 0 {
         advice.push(plain(
+            "retries",
+            sums.retries.count,
             "See why calls had to be asked again: each sends its whole context once more",
             format!("{} calls repeat one that had failed", sums.retries.count),
             &sums.retries.ids,
@@ -74,6 +86,10 @@ fn of_cache(cause: &Cause) -> Option<Advice> {
     };
     let lost = cause.lost_tokens > 0;
     lost.then(|| Advice {
+        kind: cause.cause,
+        count: cause.count,
+        tokens: Some(cause.lost_tokens),
+        names: Vec::new(),
         what: what.to_owned(),
         evidence: format!(
             "{} calls missed the cache for this cause ({}); {} tokens were paid for again",
@@ -89,6 +105,10 @@ fn of_unused(context: &Context) -> Option<Advice> {
     let names: Vec<&str> = context.unused.iter().take(6).map(|tool| tool.name.as_str()).collect();
     let tokens: u64 = context.unused.iter().map(|tool| tool.tokens).sum();
     (!names.is_empty() && tokens > 0).then(|| Advice {
+        kind: "unused_tools",
+        count: context.unused.len() as u64,
+        tokens: Some(tokens),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
         what: "Leave out tools that nothing calls: disconnect MCP servers, or let the client search for tools (ENABLE_TOOL_SEARCH)"
             .to_owned(),
         evidence: format!(

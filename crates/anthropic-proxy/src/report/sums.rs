@@ -1,7 +1,7 @@
 //! What is added up for a report, one exchange after the other, in little memory whatever their number.
 
 use super::types::{
-    Cache, Cause, Characters, Context, ErrorKind, Line, Model, Period, Report, Session, Share, Unpriced,
+    Cache, Cause, Characters, Context, Line, Model, Period, Report, ReportError, Session, Share, Unpriced,
 };
 use super::{Options, advice, request::excerpt};
 use crate::analysis::{cost, request_type};
@@ -257,10 +257,10 @@ impl Sums {
             b.1.cost.cmp(&a.1.cost).then(b.1.requests.cmp(&a.1.requests)).then(a.0.cmp(&b.0))
         });
         sessions.truncate(LINES);
-        let mut errors: Vec<ErrorKind> = self
+        let mut errors: Vec<ReportError> = self
             .errors
             .into_iter()
-            .map(|(kind, sum)| ErrorKind {
+            .map(|(kind, sum)| ReportError {
                 kind,
                 count: sum.count,
                 message: sum.message,

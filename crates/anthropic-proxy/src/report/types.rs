@@ -32,7 +32,7 @@ pub(crate) struct Report {
     pub(crate) cache: Cache,
     /// What fills the context.
     pub(crate) context: Context,
-    pub(crate) errors: Vec<ErrorKind>,
+    pub(crate) errors: Vec<ReportError>,
     /// The slowest to their end.
     pub(crate) slowest: Vec<Line>,
     pub(crate) dearest: Vec<Line>,
@@ -181,7 +181,7 @@ pub(crate) struct Filling {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErrorKind {
+pub(crate) struct ReportError {
     pub(crate) kind: String,
     pub(crate) count: u64,
     /// Of the newest.
@@ -205,6 +205,15 @@ pub(crate) struct Line {
 /// What could be done.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Advice {
+    /// Which rule says it, for pages in other languages: a cause of cache misses, `unused_tools`, `throttled`, `stalled`, `cut_short`,
+    /// `retries`.
+    pub(crate) kind: &'static str,
+    /// Requests that it is seen from; of `unused_tools` the tools.
+    pub(crate) count: u64,
+    /// What it took; null where tokens do not say it.
+    pub(crate) tokens: Option<u64>,
+    /// Of `unused_tools`: some.
+    pub(crate) names: Vec<String>,
     pub(crate) what: String,
     /// What was seen that says so.
     pub(crate) evidence: String,

@@ -1,7 +1,7 @@
 // One exchange as the pane shows it: fetched once, followed while it runs, fetched anew at its end or after a gap.
 import { api, ApiError, unwrap } from '../lib/api/client';
 import { live, type Delta } from '../lib/live.svelte';
-import type { RequestDetail, RequestRow, StreamChunk } from '../lib/types';
+import type { Deleted, RequestDetail, RequestRow, StreamChunk } from '../lib/types';
 import { tryParse } from './model/json';
 
 /** Larger bodies come only when asked for. */
@@ -17,6 +17,8 @@ export type Side = 'request' | 'response';
 export class Exchange {
   state: 'loading' | 'ready' | 'missing' | 'failed' = $state('loading');
   problem = $state('');
+  /** Of a request that was here: when and why it went. */
+  deleted: Deleted | null = $state.raw(null);
   detail: RequestDetail | null = $state.raw(null);
   /** The newest row: its figures move while the answer comes. */
   row: RequestRow | null = $state.raw(null);
@@ -150,6 +152,7 @@ export class Exchange {
     if (this.#abort.signal.aborted) return;
     this.problem = problem instanceof Error ? problem.message : String(problem);
     this.state = problem instanceof ApiError && problem.status === 404 ? 'missing' : 'failed';
+    this.deleted = problem instanceof ApiError ? problem.deleted : null;
   }
 }
 

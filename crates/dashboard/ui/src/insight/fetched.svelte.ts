@@ -24,6 +24,14 @@ export class Fetched<T> {
     };
   }
 
+  /** Fetches what never changes: once. */
+  once(): () => void {
+    void this.fetch();
+    return () => {
+      this.#asked += 1;
+    };
+  }
+
   async fetch(): Promise<void> {
     const asked = ++this.#asked;
     try {

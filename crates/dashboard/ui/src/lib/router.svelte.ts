@@ -1,6 +1,15 @@
 // The address bar is the view's state: `/monitor/requests/ID?tab=stream&status=error`. A link opens the same view.
 
-export const PAGES = ['requests', 'sessions', 'usage', 'cache', 'limits'] as const;
+export const PAGES = [
+  'requests',
+  'sessions',
+  'usage',
+  'cache',
+  'limits',
+  'compare',
+  'report',
+  'settings',
+] as const;
 export type Page = (typeof PAGES)[number];
 export interface Filters {
   /** The filter language. */
@@ -11,13 +20,14 @@ export interface Filters {
 }
 export interface Place {
   page: Page;
-  /** The request or the session that is open; empty: none. */
+  /** The request or the session that is open, or the two that are compared (`A..B`); empty: none. */
   id: string;
   tab: string;
   filters: Filters;
 }
 
 const BASE = '/monitor';
+const WITH_ID: Page[] = ['requests', 'sessions', 'compare'];
 export const NO_FILTERS: Filters = { q: '', status: '', model: '', timeRange: '' };
 
 /** The place an address names. What it does not know it leaves out. */
@@ -28,7 +38,7 @@ export function parsePlace(path: string, search: string): Place {
   const page = PAGES.find((known) => known === parts[0]);
   return {
     page: page ?? 'requests',
-    id: page === 'requests' || page === 'sessions' ? safeDecode(parts[1] ?? '') : '',
+    id: page && WITH_ID.includes(page) ? safeDecode(parts[1] ?? '') : '',
     tab: query.get('tab') ?? '',
     filters: {
       q: query.get('q') ?? '',

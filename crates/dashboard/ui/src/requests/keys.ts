@@ -1,7 +1,17 @@
 // Which key means what on the page.
 
 export type KeyAction =
-  'down' | 'up' | 'open' | 'back' | 'error' | 'pause' | 'filter' | 'follow' | { tab: number };
+  | 'down'
+  | 'up'
+  | 'open'
+  | 'back'
+  | 'error'
+  | 'pause'
+  | 'filter'
+  | 'follow'
+  | 'mark'
+  | 'compare'
+  | { tab: number };
 
 const actions: Record<string, KeyAction> = {
   j: 'down',
@@ -11,13 +21,15 @@ const actions: Record<string, KeyAction> = {
   Enter: 'open',
   Escape: 'back',
   e: 'error',
+  x: 'mark',
+  d: 'compare',
   p: 'pause',
   '/': 'filter',
   End: 'follow',
 };
 
 export function keyAction(key: string): KeyAction | undefined {
-  if (/^[1-6]$/.test(key)) return { tab: Number(key) - 1 };
+  if (/^[1-7]$/.test(key)) return { tab: Number(key) - 1 };
   return Object.hasOwn(actions, key) ? actions[key] : undefined;
 }
 

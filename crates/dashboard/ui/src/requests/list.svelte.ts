@@ -7,6 +7,8 @@ import { BLOCK, RowWindow } from './window';
 
 const STATS_EVERY_MS = 2000;
 const ASK_AFTER_MS = 300;
+/** A chain of tries is followed so far. */
+const MOST_TRIES = 20;
 /** More live rows than these are not asked about one by one. */
 const ASKED = 60;
 
@@ -22,6 +24,8 @@ class RequestList {
   stats: Stats | null = $state.raw(null);
   statsProblem = $state('');
   models: string[] = $state.raw([]);
+  /** Ids of rows to compare, two at the most. */
+  marked: string[] = $state.raw([]);
   /** New rows are shown at once while the reader is at the top. */
   atTop = true;
 
@@ -39,6 +43,8 @@ class RequestList {
   /** Rows that came live, of which only the server can tell whether the filter language means them, and where. */
   #unsure = new Set<string>();
   #askedRunning = new Set<string>();
+  /** Ids that a later row names as the try before it. */
+  #retried = new Set<string>();
   #askDue: ReturnType<typeof setTimeout> | undefined;
 
   /** Listens to what happens live. Returns what ends it. */
@@ -77,6 +83,8 @@ class RequestList {
       if (load !== this.#load) return;
       this.#counted = page.totalExact;
       this.#window.reset(page.data, page.total);
+      this.#retried.clear();
+      this.#noteRetries(page.data);
       this.#takeCount();
       this.state = 'ready';
       this.problem = '';
@@ -101,6 +109,31 @@ class RequestList {
   indexOf(id: string): number {
     void this.#version;
     return this.#window.indexOf(id);
+  }
+
+  /** The failed tries before this one that are held, the newest first. */
+  tries(row: RequestRow): RequestRow[] {
+    void this.#version;
+    const tries: RequestRow[] = [];
+    let before = row.retryOf ? this.#window.byId(row.retryOf) : undefined;
+    while (before && tries.length < MOST_TRIES) {
+      tries.push(before);
+      before = before.retryOf ? this.#window.byId(before.retryOf) : undefined;
+    }
+    return tries;
+  }
+
+  /** Whether a later call that is known tries this one again. */
+  isRetried(id: string): boolean {
+    void this.#version;
+    return this.#retried.has(id);
+  }
+
+  /** Marks a row to be compared, or no longer. The newest two marks count. */
+  mark(id: string): void {
+    this.marked = this.marked.includes(id)
+      ? this.marked.filter((one) => one !== id)
+      : [...this.marked, id].slice(-2);
   }
 
   /** Fetches what is missing between two rows. */
@@ -156,8 +189,13 @@ class RequestList {
     if (this.#loading) return;
     const rows = this.#arrived;
     this.#arrived = new Map();
+    this.#noteRetries(rows.values());
     for (const row of rows.values()) this.#take(row);
     this.#showNew();
+  }
+
+  #noteRetries(rows: Iterable<RequestRow>): void {
+    for (const row of rows) if (row.retryOf) this.#retried.add(row.retryOf);
   }
 
   #showNew(): void {
@@ -251,6 +289,7 @@ class RequestList {
       // The list has become shorter; start again.
       if (rows.length === 0) return void this.reload();
       this.#window.put(block, rows);
+      this.#noteRetries(rows);
       this.#changed();
     } catch {
       // The rows stay blank; scrolling on, or the live connection's return, asks again.

@@ -8,6 +8,18 @@ export function callName(row: RequestRow): string {
   return agent && kind === 'subagent' ? `${kind} · ${agent}` : kind;
 }
 
+/** Failed tries in the order in which they were made, alike ones counted: `529 ×4`. */
+export function triesText(tries: RequestRow[]): string {
+  const parts: { name: string; count: number }[] = [];
+  for (const row of [...tries].reverse()) {
+    const name = String(row.httpStatus ?? row.outcome ?? '');
+    const last = parts.at(-1);
+    if (last?.name === name) last.count += 1;
+    else parts.push({ name, count: 1 });
+  }
+  return parts.map(({ name, count }) => (count > 1 ? `${name} ×${count}` : name)).join(' → ');
+}
+
 /** `claude-haiku-4-5-20251001` as `haiku-4-5`: what tells models apart, where room is short. */
 export function shortModel(model: string): string {
   return model.replace(/^claude-/, '').replace(/-20\d{6}$/, '');

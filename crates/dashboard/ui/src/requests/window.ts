@@ -41,6 +41,11 @@ export class RowWindow {
     return this.#places.get(id) ?? -1;
   }
 
+  /** A held row by its id. */
+  byId(id: string): RequestRow | undefined {
+    return this.at(this.indexOf(id));
+  }
+
   /** The blocks between two rows that have to be fetched. */
   missing(first: number, last: number): number[] {
     const blocks: number[] = [];

@@ -1,6 +1,7 @@
 // The one way to the API: typed by the document, errors as thrown `ApiError`s with the server's own words.
 import createClient from 'openapi-fetch';
 import type { paths } from '../../../generated/api';
+import type { Deleted } from '../types';
 
 // `fetch` is looked up at each call, so that tests can replace it.
 export const api = createClient<paths>({
@@ -16,6 +17,8 @@ export class ApiError extends Error {
     /** What to do instead, and the part of a filter that is wrong (UTF-16 units), if the server says so. */
     readonly hint = '',
     readonly at: { start: number; end: number } | null = null,
+    /** Of a request that was here: when and why it went. */
+    readonly deleted: Deleted | null = null,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -40,7 +43,7 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   if (settled.data !== undefined) return settled.data;
   const { status, statusText } = settled.response;
   const said = settled.error as
-    { error?: unknown; hint?: string; at?: { start: number; end: number } } | undefined;
+    { error?: unknown; hint?: string; at?: { start: number; end: number }; deleted?: Deleted } | undefined;
   const message = typeof said?.error === 'string' ? said.error : `${status} ${statusText}`.trim();
-  throw new ApiError(status, message, said?.hint ?? '', said?.at ?? null);
+  throw new ApiError(status, message, said?.hint ?? '', said?.at ?? null, said?.deleted ?? null);
 }
