@@ -13,6 +13,9 @@ test('calls stand in their lanes, agents under those that started them', () => {
   });
   const { lanes, height } = layOut({
     contextWindow: 1000,
+    compactions: [
+      { at: new Date(200).toISOString(), agent: 'a1', source: 'header', why: 'auto', before: 900, after: 90 },
+    ],
     agentsTree: [
       { id: null, children: [{ id: 'a1', type: 'Explore', children: [{ id: 'a2', children: [] }] }] },
     ],
@@ -27,5 +30,6 @@ test('calls stand in their lanes, agents under those that started them', () => {
   // More than the window is drawn as the window; what runs goes on to the end.
   expect(lanes[1]?.bars[0]).toMatchObject({ from: 0.25, to: 1, height: 1 });
   expect(lanes[2]?.bars[0]).toMatchObject({ from: 1, to: 1, height: 0.08, status: 'pending' });
+  expect(lanes[1]?.marks).toEqual([{ at: 0.5, title: 'auto · header · 900 → 90' }]);
   expect(height).toBe(114);
 });

@@ -17,6 +17,8 @@ export interface Lane {
   depth: number;
   top: number;
   bars: Bar[];
+  /** Where its context was compacted. */
+  marks: { at: number; title: string }[];
 }
 
 const LANE = 36;
@@ -27,7 +29,7 @@ export function layOut(session: SessionDetail): { lanes: Lane[]; height: number 
   const add = (agents: AgentInfo[], depth: number) => {
     for (const agent of agents) {
       const name = agent.id == null ? 'main' : (agent.type ?? agent.id.slice(0, 10));
-      lanes.push({ id: agent.id ?? null, name, depth, top: lanes.length * LANE, bars: [] });
+      lanes.push({ id: agent.id ?? null, name, depth, top: lanes.length * LANE, bars: [], marks: [] });
       add(agent.children as AgentInfo[], depth + 1);
     }
   };
@@ -46,6 +48,13 @@ export function layOut(session: SessionDetail): { lanes: Lane[]; height: number 
       status: call.status,
       title: [call.class, call.model, call.cause].filter(Boolean).join(' · '),
     });
+  }
+  for (const one of session.compactions) {
+    const at = (Date.parse(one.at) - begin) / span;
+    const title = [one.why, one.source, `${one.before ?? '?'} → ${one.after ?? '?'}`]
+      .filter(Boolean)
+      .join(' · ');
+    if (at >= 0 && at <= 1) byId.get(one.agent ?? null)?.marks.push({ at, title });
   }
   return { lanes, height: Math.max(LANE, lanes.length * LANE) + 6 };
 }

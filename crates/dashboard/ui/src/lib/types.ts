@@ -28,4 +28,5 @@ export type Deleted = Schemas['Deleted'];
 export type CompareAnswer = Schemas['CompareAnswer'];
 export type ComparedPart = Schemas['ComparedPart'];
 export type Report = Schemas['Report'];
+export type UsageFigures = Schemas['UsageFigures'];
 export type UsageAnswer = Schemas['UsageAnswer'];

@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
 import { fakeRow } from '../lib/fake';
-import { callName, foundText, isSwapped, modelTitle, sessionHue, shortModel, waterfall } from './row';
+import type { RequestRow } from '../lib/types';
+import {
+  callName,
+  foundText,
+  isSwapped,
+  modelTitle,
+  sessionHue,
+  shortModel,
+  triesText,
+  waterfall,
+} from './row';
 
 test.each([
   ['claude-haiku-4-5-20251001', 'haiku-4-5'],
@@ -50,4 +60,12 @@ test('what was looked for is seen in a narrow cell', () => {
     { text: ' and more', marked: false },
   ];
   expect(foundText(parts).map((part) => part.text)).toEqual(['…t stands the', 'word', ' and more']);
+});
+
+test('failed tries are told in order, alike ones counted', () => {
+  const tried = (httpStatus: number | null, outcome: string) => ({ httpStatus, outcome }) as RequestRow;
+  const overloaded = tried(529, 'upstream_error');
+  const newestFirst = [overloaded, overloaded, tried(null, 'connect_error'), overloaded];
+  expect(triesText(newestFirst, (outcome) => `<${outcome}>`)).toBe('529 → <connect_error> → 529 ×2');
+  expect(triesText([tried(200, 'stream_error')], (outcome) => outcome)).toBe('stream_error');
 });

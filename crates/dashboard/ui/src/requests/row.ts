@@ -8,11 +8,12 @@ export function callName(row: RequestRow): string {
   return agent && kind === 'subagent' ? `${kind} · ${agent}` : kind;
 }
 
-/** Failed tries in the order in which they were made, alike ones counted: `529 ×4`. */
-export function triesText(tries: RequestRow[]): string {
+/** Failed tries in the order in which they were made, alike ones counted: `529 ×4`. `named` names an outcome. */
+export function triesText(tries: RequestRow[], named: (outcome: string) => string): string {
   const parts: { name: string; count: number }[] = [];
   for (const row of [...tries].reverse()) {
-    const name = String(row.httpStatus ?? row.outcome ?? '');
+    const isPlain = row.outcome === 'upstream_error' && row.httpStatus != null;
+    const name = isPlain ? String(row.httpStatus) : named(row.outcome ?? '');
     const last = parts.at(-1);
     if (last?.name === name) last.count += 1;
     else parts.push({ name, count: 1 });
