@@ -31,5 +31,20 @@ test('calls stand in their lanes, agents under those that started them', () => {
   expect(lanes[1]?.bars[0]).toMatchObject({ from: 0.25, to: 1, height: 1 });
   expect(lanes[2]?.bars[0]).toMatchObject({ from: 1, to: 1, height: 0.08, status: 'pending' });
   expect(lanes[1]?.marks).toEqual([{ at: 0.5, title: 'auto · header · 900 → 90' }]);
-  expect(height).toBe(114);
+  expect(height).toBe(130);
+});
+
+test('a window far above all contexts is not drawn: they fill the height themselves', () => {
+  const calls = [{ id: '1', agentId: null, start: 0, end: 10, context: 5000, status: 'success' }];
+  const of = (contextWindow: number | null) =>
+    layOut({
+      contextWindow,
+      compactions: [],
+      agentsTree: [{ id: null, children: [] }],
+      lanes: calls,
+    } as unknown as SessionDetail);
+  expect(of(1_000_000)).toMatchObject({ full: 5000, window: null });
+  expect(of(null)).toMatchObject({ full: 5000, window: null });
+  expect(of(20_000)).toMatchObject({ full: 20_000, window: 1 });
+  expect(of(1_000_000).lanes[0]?.bars[0]?.height).toBe(1);
 });

@@ -21,10 +21,25 @@ export interface Lane {
   marks: { at: number; title: string }[];
 }
 
+export interface Lanes {
+  lanes: Lane[];
+  height: number;
+  /** Tokens at the full height of a lane. */
+  full: number;
+  /** Where the model's window is drawn, of the lane's height; null: it is unknown, or far above. */
+  window: number | null;
+  /** Milliseconds since the Unix epoch. */
+  begin: number;
+  end: number;
+}
+
 const LANE = 36;
 
+/** A window this many times the largest context would leave nothing to be seen. */
+const FAR = 5;
+
 /** The lanes, main first, each agent under the one that started it. */
-export function layOut(session: SessionDetail): { lanes: Lane[]; height: number } {
+export function layOut(session: SessionDetail): Lanes {
   const lanes: Lane[] = [];
   const add = (agents: AgentInfo[], depth: number) => {
     for (const agent of agents) {
@@ -38,7 +53,10 @@ export function layOut(session: SessionDetail): { lanes: Lane[]; height: number 
   const ends = session.lanes.map((call) => call.end ?? call.start);
   const begin = Math.min(...session.lanes.map((call) => call.start));
   const span = Math.max(1, Math.max(...ends) - begin);
-  const most = session.contextWindow ?? Math.max(1, ...session.lanes.map((call) => call.context ?? 0));
+  const largest = Math.max(1, ...session.lanes.map((call) => call.context ?? 0));
+  const { contextWindow } = session;
+  const near = contextWindow != null && contextWindow <= largest * FAR ? contextWindow : null;
+  const most = near ?? largest;
   for (const call of session.lanes) {
     byId.get(call.agentId ?? null)?.bars.push({
       id: call.id,
@@ -56,5 +74,12 @@ export function layOut(session: SessionDetail): { lanes: Lane[]; height: number 
       .join(' · ');
     if (at >= 0 && at <= 1) byId.get(one.agent ?? null)?.marks.push({ at, title });
   }
-  return { lanes, height: Math.max(LANE, lanes.length * LANE) + 6 };
+  return {
+    lanes,
+    height: Math.max(LANE, lanes.length * LANE) + 22,
+    full: most,
+    window: near === null ? null : 1,
+    begin,
+    end: begin + span,
+  };
 }

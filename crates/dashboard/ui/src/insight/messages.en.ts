@@ -88,7 +88,6 @@ export const insightEn = {
   'sessions.requests': 'Its requests',
   'sessions.lanes': 'Agents over time',
   'sessions.lanesLong': 'Each bar is a call, its height the context used.',
-  'sessions.window': 'The full height is {n} tokens.',
   'sessions.compactions': 'Compactions',
   'sessions.turns': 'Turns',
   'sessions.prompt': 'Prompt',
@@ -261,4 +260,7 @@ export const insightEn = {
   'usage.projected': 'At its end, if it goes on like this: {cost}.',
   'limits.overTime': 'By the hour, the last 24 hours',
   'limits.hour': '{n} from {when}',
+  'sessions.full': 'The full height is {n} tokens.',
+  'sessions.windowAbove': 'The model’s window, {n}, lies far above.',
+  'sessions.windowLine': 'The dashed line is the model’s window.',
 } as const;

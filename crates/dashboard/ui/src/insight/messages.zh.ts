@@ -89,7 +89,6 @@ export const insightZh: Record<keyof typeof insightEn, string> = {
   'sessions.requests': '会话的请求',
   'sessions.lanes': '各代理的时间线',
   'sessions.lanesLong': '每个条形是一次调用，高度表示占用的上下文。',
-  'sessions.window': '满高度为 {n} token。',
   'sessions.compactions': '上下文压缩',
   'sessions.turns': '轮次',
   'sessions.prompt': '提示',
@@ -249,4 +248,7 @@ export const insightZh: Record<keyof typeof insightEn, string> = {
   'usage.projected': '照此下去，结束时将达 {cost}。',
   'limits.overTime': '最近 24 小时，按小时',
   'limits.hour': '{when} 起 {n} 次',
+  'sessions.full': '满高度为 {n} token。',
+  'sessions.windowAbove': '模型窗口 {n}，远在其上。',
+  'sessions.windowLine': '虚线为模型窗口。',
 };
