@@ -5,11 +5,9 @@ import diff from 'highlight.js/lib/languages/diff';
 import go from 'highlight.js/lib/languages/go';
 import javascript from 'highlight.js/lib/languages/javascript';
 import json from 'highlight.js/lib/languages/json';
-import markdown from 'highlight.js/lib/languages/markdown';
 import python from 'highlight.js/lib/languages/python';
 import rust from 'highlight.js/lib/languages/rust';
 import sql from 'highlight.js/lib/languages/sql';
-import typescript from 'highlight.js/lib/languages/typescript';
 import xml from 'highlight.js/lib/languages/xml';
 import yaml from 'highlight.js/lib/languages/yaml';
 
@@ -19,15 +17,15 @@ const languages = {
   go,
   javascript,
   json,
-  markdown,
   python,
   rust,
   sql,
-  typescript,
   xml,
   yaml,
 };
 for (const [name, language] of Object.entries(languages)) hljs.registerLanguage(name, language);
+// Near enough, and smaller.
+hljs.registerAliases(['ts', 'tsx', 'typescript'], { languageName: 'javascript' });
 
 /** Longer code stays plain. */
 const LIMIT = 50_000;
