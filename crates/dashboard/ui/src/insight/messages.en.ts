@@ -263,4 +263,10 @@ export const insightEn = {
   'sessions.full': 'The full height is {n} tokens.',
   'sessions.windowAbove': 'The model’s window, {n}, lies far above.',
   'sessions.windowLine': 'The dashed line is the model’s window.',
+  'advice.seenCache|one': '1 call missed the cache for this; {tokens} tokens were paid for again.',
+  'advice.seen.throttled|one': '1 answer said 429 or 529.',
+  'advice.seen.stalled|one': '1 answer had a silence of 20 s or longer.',
+  'advice.seen.cut_short|one': '1 answer had reached max_tokens.',
+  'advice.seen.retries|one': '1 call repeats one that had failed.',
+  'settings.deleted|one': '1 request deleted',
 } as const;

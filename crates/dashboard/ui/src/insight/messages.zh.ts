@@ -251,4 +251,10 @@ export const insightZh: Record<keyof typeof insightEn, string> = {
   'sessions.full': '满高度为 {n} token。',
   'sessions.windowAbove': '模型窗口 {n}，远在其上。',
   'sessions.windowLine': '虚线为模型窗口。',
+  'advice.seenCache|one': '1 次调用因此未命中缓存；{tokens} 个 token 重新付费。',
+  'advice.seen.throttled|one': '1 个回答为 429 或 529。',
+  'advice.seen.stalled|one': '1 个回答静默了 20 秒以上。',
+  'advice.seen.cut_short|one': '1 个回答达到了 max_tokens。',
+  'advice.seen.retries|one': '1 次调用是对失败调用的重试。',
+  'settings.deleted|one': '已删除 1 个请求',
 };
