@@ -40,7 +40,7 @@ test("events come in while the answer still runs, and what has ended is shown wh
   // What only the end tells is there without a reload.
   await page.getByRole("button", { name: "Play" }).waitFor();
   await page.getByRole("tab", { name: "Timing" }).click();
-  await page.getByRole("rowheader", { name: "The answer" }).waitFor();
+  await page.getByRole("rowheader", { name: "The answer", exact: true }).waitFor();
   await done();
 });
 
