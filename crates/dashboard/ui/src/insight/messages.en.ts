@@ -269,4 +269,12 @@ export const insightEn = {
   'advice.seen.cut_short|one': '1 answer had reached max_tokens.',
   'advice.seen.retries|one': '1 call repeats one that had failed.',
   'settings.deleted|one': '1 request deleted',
+  'sessions.order': 'First come',
+  'sessions.order.last': 'the last used',
+  'sessions.order.cost': 'the dearest',
+  'sessions.order.duration': 'the longest',
+  'sessions.order.errors': 'those with most errors',
+  'sessions.order.requests': 'those with most requests',
+  'sessions.cache': 'Its cache',
+  'sessions.usage': 'Its usage',
 } as const;

@@ -257,4 +257,12 @@ export const insightZh: Record<keyof typeof insightEn, string> = {
   'advice.seen.cut_short|one': '1 个回答达到了 max_tokens。',
   'advice.seen.retries|one': '1 次调用是对失败调用的重试。',
   'settings.deleted|one': '已删除 1 个请求',
+  'sessions.order': '排在前面的是',
+  'sessions.order.last': '最近使用',
+  'sessions.order.cost': '最贵',
+  'sessions.order.duration': '最长',
+  'sessions.order.errors': '错误最多',
+  'sessions.order.requests': '请求最多',
+  'sessions.cache': '会话的缓存',
+  'sessions.usage': '会话的用量',
 };
