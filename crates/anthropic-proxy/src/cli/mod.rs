@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod analyze;
+mod config;
 mod context;
 mod demo;
 mod export;
@@ -43,7 +44,7 @@ Both in one, on a free port:
 Look around with simulated traffic; no key, no network:
   anthropic-proxy demo
 
-Settings also come from the environment and a .env file.";
+Settings also come from the environment, a .env file and a configuration file: `anthropic-proxy config show`.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -74,6 +75,7 @@ enum Command {
     Unpin(pin::Pin),
     Prune(keep::Prune),
     Clear(keep::Clear),
+    Config(config::ConfigCommand),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -113,6 +115,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Unpin(pin)) => pin.with(cli.flags).run(false),
         Some(Command::Prune(prune)) => prune.with(cli.flags).run(),
         Some(Command::Clear(clear)) => clear.with(cli.flags).run(),
+        Some(Command::Config(config)) => config.run(&cli.flags),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
