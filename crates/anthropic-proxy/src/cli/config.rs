@@ -2,7 +2,8 @@
 
 use super::source::print;
 use crate::config::{
-    Config, Flags, Kind, Layers, Origin, SETTINGS, default_path, is_open_to_others, template,
+    Config, Flags, Kind, Layers, Origin, SETTINGS, default_data_folder, default_path, is_open_to_others,
+    template,
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -75,7 +76,9 @@ struct Row {
 
 fn rows(layers: &Layers<'_>) -> Vec<Row> {
     let own = SETTINGS.iter().map(|setting| match layers.find(setting.name) {
-        None => Row { name: setting.name, value: setting.default.to_owned(), origin: "default" },
+        None => {
+            Row { name: setting.name, value: default_of(setting.name, setting.default), origin: "default" }
+        }
         Some(found) => {
             let origin = match found.origin {
                 Origin::Flag => "flag",
@@ -97,6 +100,16 @@ fn rows(layers: &Layers<'_>) -> Vec<Row> {
         }
     });
     own.chain(proxies).collect()
+}
+
+/// The default; a folder or file that depends on who asks as its path.
+fn default_of(name: &str, in_words: &str) -> String {
+    let path = match name {
+        "DATA_DIR" => default_data_folder().ok(),
+        "CONFIG_FILE" => default_path(),
+        _ => None,
+    };
+    path.map_or(in_words.to_owned(), |path| path.display().to_string())
 }
 
 /// A value as it may be shown: without the password of a URL and without keys.

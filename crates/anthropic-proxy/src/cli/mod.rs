@@ -4,11 +4,15 @@ mod analyze;
 mod config;
 mod context;
 mod demo;
+mod docs;
+mod doctor;
 mod export;
+mod health;
 mod import;
 mod keep;
 mod limits;
 mod list;
+mod man;
 mod pin;
 mod run;
 mod serve;
@@ -76,6 +80,16 @@ enum Command {
     Prune(keep::Prune),
     Clear(keep::Clear),
     Config(config::ConfigCommand),
+    Doctor(doctor::Doctor),
+    /// Whether the running proxy answers: exit code 0 if so; for containers and supervisors
+    Health,
+    Man(man::Man),
+    /// Print a page of the reference, which is made from the code
+    #[command(hide = true)]
+    Docs {
+        /// Which page
+        page: docs::Page,
+    },
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -115,6 +129,10 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Unpin(pin)) => pin.with(cli.flags).run(false),
         Some(Command::Prune(prune)) => prune.with(cli.flags).run(),
         Some(Command::Clear(clear)) => clear.with(cli.flags).run(),
+        Some(Command::Doctor(doctor)) => doctor.run(&cli.flags),
+        Some(Command::Health) => health::run(&cli.flags),
+        Some(Command::Man(man)) => man.run(Cli::command()),
+        Some(Command::Docs { page }) => docs::run(page, Cli::command()),
         Some(Command::Config(config)) => config.run(&cli.flags),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());

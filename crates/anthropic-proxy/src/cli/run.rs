@@ -29,7 +29,7 @@ pub(super) struct Run {
 }
 
 /// Set for the command unless it has them already: a custom base URL switches these off in Claude Code.
-const RESTORED: [(&str, &str); 3] = [
+pub(super) const RESTORED: [(&str, &str); 3] = [
     ("CLAUDE_CODE_GATEWAY_HINT_HEADERS", "1"),
     ("ENABLE_TOOL_SEARCH", "true"),
     ("CLAUDE_CODE_ENABLE_FINE_GRAINED_TOOL_STREAMING", "1"),
