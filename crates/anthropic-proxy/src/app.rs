@@ -13,7 +13,7 @@ use crate::proxy::{LoopGuard, Proxy};
 use crate::reading::streamed_text;
 use crate::recorder::Recorder;
 use anyhow::{Context as _, anyhow};
-pub(crate) use instance::{Instance, Running, address as instance_address};
+pub(crate) use instance::{Instance, Running, address as instance_address, is_healthy};
 use relay::connect::TlsSettings;
 use relay::{Connect, PoolSettings, Settings, Upstream, UpstreamSettings};
 pub(crate) use signals::asked_to_end;

@@ -93,7 +93,8 @@ pub(crate) fn address(url: &str) -> Option<SocketAddr> {
     url.strip_prefix("http://")?.to_socket_addrs().ok()?.next()
 }
 
-fn is_healthy(url: &str) -> bool {
+/// Whether a proxy of ours answers at one of our own URLs.
+pub(crate) fn is_healthy(url: &str) -> bool {
     let ask = || -> Option<String> {
         let mut stream = TcpStream::connect_timeout(&address(url)?, PATIENCE).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;

@@ -45,8 +45,10 @@ impl Demo {
             .context("cannot start the simulated API")?;
         let mut flags = self.flags.clone();
         // Nothing of a demo is kept, and it never touches the real record, unless a folder is named.
-        flags.data_dir.get_or_insert_with(|| ":memory:".to_owned());
-        flags.upstream_url = Some(api.url());
+        if flags.get("DATA_DIR").is_none() {
+            flags.set("DATA_DIR", ":memory:".to_owned());
+        }
+        flags.set("UPSTREAM_URL", api.url());
         let config = Config::load(&flags)?;
         let _log = logging::start(config.log_level);
         let app = self.start(config).await?;
@@ -73,7 +75,7 @@ impl Demo {
     /// On the usual port, or on a free one if that is taken and nobody asked for it.
     async fn start(&self, config: Config) -> anyhow::Result<App> {
         match App::start(config.clone()).await {
-            Err(_) if self.flags.port.is_none() => {
+            Err(_) if self.flags.get("PORT").is_none() => {
                 let listen = config.listen.iter().take(1).map(|address| (address.ip(), 0).into()).collect();
                 App::start(Config { listen, ..config }).await
             }

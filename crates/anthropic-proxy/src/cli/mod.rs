@@ -1,13 +1,18 @@
 //! The command line: one file a subcommand.
 
 mod analyze;
+mod config;
 mod context;
 mod demo;
+mod docs;
+mod doctor;
 mod export;
+mod health;
 mod import;
 mod keep;
 mod limits;
 mod list;
+mod man;
 mod pin;
 mod run;
 mod serve;
@@ -43,7 +48,7 @@ Both in one, on a free port:
 Look around with simulated traffic; no key, no network:
   anthropic-proxy demo
 
-Settings also come from the environment and a .env file.";
+Settings also come from the environment, a .env file and a configuration file: `anthropic-proxy config show`.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -74,6 +79,17 @@ enum Command {
     Unpin(pin::Pin),
     Prune(keep::Prune),
     Clear(keep::Clear),
+    Config(config::ConfigCommand),
+    Doctor(doctor::Doctor),
+    /// Whether the running proxy answers: exit code 0 if so; for containers and supervisors
+    Health,
+    Man(man::Man),
+    /// Print a page of the reference, which is made from the code
+    #[command(hide = true)]
+    Docs {
+        /// Which page
+        page: docs::Page,
+    },
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -113,6 +129,11 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Unpin(pin)) => pin.with(cli.flags).run(false),
         Some(Command::Prune(prune)) => prune.with(cli.flags).run(),
         Some(Command::Clear(clear)) => clear.with(cli.flags).run(),
+        Some(Command::Doctor(doctor)) => doctor.run(&cli.flags),
+        Some(Command::Health) => health::run(&cli.flags),
+        Some(Command::Man(man)) => man.run(Cli::command()),
+        Some(Command::Docs { page }) => docs::run(page, Cli::command()),
+        Some(Command::Config(config)) => config.run(&cli.flags),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "anthropic-proxy", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

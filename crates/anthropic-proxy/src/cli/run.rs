@@ -29,7 +29,7 @@ pub(super) struct Run {
 }
 
 /// Set for the command unless it has them already: a custom base URL switches these off in Claude Code.
-const RESTORED: [(&str, &str); 3] = [
+pub(super) const RESTORED: [(&str, &str); 3] = [
     ("CLAUDE_CODE_GATEWAY_HINT_HEADERS", "1"),
     ("ENABLE_TOOL_SEARCH", "true"),
     ("CLAUDE_CODE_ENABLE_FINE_GRAINED_TOOL_STREAMING", "1"),
@@ -87,7 +87,8 @@ fn start(flags: &Flags, token: Option<&str>, log: Stdio) -> anyhow::Result<Runni
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command.args(["serve", "--until-unused", "--host", "127.0.0.1", "--port", "0"]);
-    command.args(passed_on(flags));
+    // Address and port are our own choice.
+    command.args(flags.arguments(&["HOST", "PORT"]));
     if let Some(token) = token {
         // Not as a flag: everybody on the machine can read those.
         command.env("MONITOR_TOKEN", token);
@@ -118,26 +119,6 @@ fn first_line(child: &mut Child) -> String {
         let _ = BufReader::new(out).read_line(&mut line);
     }
     line
-}
-
-/// The flags that the proxy shall run with; address and port are `run`'s own choice.
-fn passed_on(flags: &Flags) -> Vec<String> {
-    let pairs = [
-        ("--upstream-url", &flags.upstream_url),
-        ("--request-timeout", &flags.request_timeout),
-        ("--log-level", &flags.log_level),
-        ("--data-dir", &flags.data_dir),
-        ("--extra-ca-certs", &flags.extra_ca_certs),
-        ("--on-client-disconnect", &flags.on_client_disconnect),
-        ("--capture-queue-mb", &flags.capture_queue_mb),
-        ("--retain-age", &flags.retain_age),
-        ("--retain-size", &flags.retain_size),
-        ("--retain-count", &flags.retain_count),
-        ("--shutdown-grace", &flags.shutdown_grace),
-        ("--allowed-hosts", &flags.allowed_hosts),
-        ("--prices", &flags.prices),
-    ];
-    pairs.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?])).flatten().collect()
 }
 
 /// Opens the connection that keeps the proxy in use.

@@ -37,9 +37,12 @@ pub fn command(arguments: &[&str]) -> Command {
         "all_proxy",
         "NO_PROXY",
         "no_proxy",
+        "CONFIG_FILE",
     ] {
         command.env_remove(name);
     }
+    // Whoever runs the tests may have a configuration file.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command
 }
 
