@@ -275,9 +275,13 @@ fn next_message(page: &mut Client) -> (Value, String) {
 }
 
 fn watch(proxy: &Proxy, cursor: Option<&str>) -> Client {
+    watch_at(proxy, "/api/monitor/stream", cursor)
+}
+
+fn watch_at(proxy: &Proxy, target: &str, cursor: Option<&str>) -> Client {
     let resume = cursor.map(|cursor| format!("Last-Event-ID: {cursor}\r\n")).unwrap_or_default();
     let mut page = Client::connect(proxy.authority());
-    page.send(format!("GET /api/monitor/stream HTTP/1.1\r\nHost: localhost\r\n{resume}\r\n"));
+    page.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{resume}\r\n"));
     page.read_until(b"\r\n\r\n");
     page
 }
@@ -340,6 +344,56 @@ fn changes_are_told_live_and_a_cursor_takes_them_up_again() {
             .take(2)
             .any(|message| message["type"] == "resync")
     );
+}
+
+#[test]
+fn a_page_is_told_of_one_answer_s_events_or_of_none() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let upstream = Upstream::start(vec![Box::new(move |mut client: Client| {
+        raw::read_request(&mut client);
+        client.send(STREAM_HEAD);
+        client.send(chunk(&stream_events()[0]));
+        receiver.recv().unwrap();
+        for event in &stream_events()[1..] {
+            client.send(chunk(event));
+        }
+        client.send("0\r\n\r\n");
+    })]);
+    let proxy = Proxy::start(&upstream.url());
+    let mut rows = watch_at(&proxy, "/api/monitor/stream?events=none", None);
+    let mut client = Client::connect(proxy.authority());
+    client.send(call(BODY));
+    let id = proxy.wait("the row", || {
+        proxy.get("/api/monitor/requests?status=pending")["data"][0]["id"].as_str().map(str::to_owned)
+    });
+    let mut events = watch_at(&proxy, &format!("/api/monitor/stream?events={id}"), None);
+    let mut other = watch_at(&proxy, &format!("/api/monitor/stream?events={}", uuid::Uuid::nil()), None);
+    sender.send(()).unwrap();
+    client.read_until(b"0\r\n\r\n");
+    let until_end = |page: &mut Client| -> Vec<String> {
+        let mut kinds = Vec::new();
+        loop {
+            let (message, _) = next_message(page);
+            kinds.push(message["type"].as_str().unwrap().to_owned());
+            if message["request"]["outcome"] == "complete" || message["type"] == "cleared" {
+                return kinds;
+            }
+        }
+    };
+    let kinds = until_end(&mut rows);
+    assert!(
+        kinds.iter().all(|kind| kind != "delta") && kinds.iter().any(|kind| kind == "request"),
+        "{kinds:?}"
+    );
+    let kinds = until_end(&mut events);
+    assert!(
+        kinds.iter().any(|kind| kind == "delta") && kinds.iter().all(|kind| kind != "stats"),
+        "{kinds:?}"
+    );
+    ureq::post(&format!("{}/api/monitor/clear", proxy.url)).send_empty().unwrap();
+    assert_eq!(until_end(&mut other), ["cleared"], "it hears nothing of this request");
+    let refused = ureq::get(&format!("{}/api/monitor/stream?events=some", proxy.url)).call().unwrap_err();
+    assert!(refused.to_string().contains("400"), "{refused}");
 }
 
 #[test]

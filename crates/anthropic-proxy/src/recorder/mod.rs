@@ -41,8 +41,9 @@ const WATCHFUL: Duration = Duration::from_secs(1);
 /// How often it is looked whether the limits of the record are kept.
 const PRUNE: Duration = Duration::from_secs(10);
 
-/// How often a running exchange is announced at the most.
+/// How often a running exchange is announced at the most; and, where many run, how often any of them is.
 const PROGRESS: Duration = Duration::from_millis(250);
+const PROGRESS_OF_ANY: Duration = Duration::from_millis(5);
 
 /// Counts of what could not be recorded, for the page and the log.
 #[derive(Debug, Default)]
@@ -385,7 +386,8 @@ impl Worker {
             .and_then(|()| self.writer.append_frames(id, &[frame(data, at_us)]));
         self.store("body", result);
         self.announce_events(&tracked.exchange.row, from, fed.events);
-        if tracked.announced.elapsed() >= PROGRESS {
+        let running = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
+        if tracked.announced.elapsed() >= PROGRESS.max(PROGRESS_OF_ANY.saturating_mul(running)) {
             self.announce_if_watched(tracked);
         }
     }

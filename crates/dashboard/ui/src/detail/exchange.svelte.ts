@@ -31,6 +31,8 @@ export class Exchange {
 
   #waiting: Delta[] | null = [];
   #abort = new AbortController();
+  /** Ends the events' own connection. */
+  #follow: () => void = () => undefined;
   #fetching = false;
   #again = false;
 
@@ -38,8 +40,8 @@ export class Exchange {
 
   /** Fetches and follows until the returned function is called. */
   start(): () => void {
+    this.#follow = live.onDelta(this.id, (delta) => this.#take(delta));
     const ends = [
-      live.onDelta(this.id, (delta) => this.#take(delta)),
       live.onRow((row) => {
         if (row.id !== this.id) return;
         const ended = row.status !== 'pending' && this.detail?.status === 'pending';
@@ -52,6 +54,7 @@ export class Exchange {
     untrack(() => void this.fetch());
     return () => {
       this.#abort.abort();
+      this.#follow();
       for (const end of ends) end();
     };
   }
@@ -77,8 +80,8 @@ export class Exchange {
       this.events = detail.streamChunks;
       this.eventsTotal = Math.max(detail.streamChunksTotal, detail.streamChunks.length);
       // A running answer is followed at its end, so what lies between has to come first.
-      if (detail.status === 'pending')
-        while (this.events.length < this.eventsTotal) if (!(await this.moreEvents())) break;
+      if (detail.status !== 'pending') this.#follow();
+      else while (this.events.length < this.eventsTotal) if (!(await this.moreEvents())) break;
       this.state = 'ready';
     } catch (problem) {
       this.#fail(problem);

@@ -1,4 +1,5 @@
-// What the server tells as it happens: one EventSource for the page, handed on to whoever listens. It keeps the newest
+// What the server tells as it happens: one EventSource for the page, handed on to whoever listens, and one for the
+// events of each answer that is looked at. It keeps the newest
 // row of each exchange that runs, and nothing else; lists and panes keep what they show.
 import { SvelteMap } from 'svelte/reactivity';
 import type { LiveMessage, RequestRow, Stats, StreamChunk } from './types';
@@ -25,7 +26,6 @@ class Live {
   #running = new SvelteMap<string, RequestRow>();
   #rows = new Set<Listener<RequestRow>>();
   #resets = new Set<Listener<Reset>>();
-  #deltas = new Map<string, Set<Listener<Delta>>>();
   #countdown: ReturnType<typeof setInterval> | undefined;
   #connectedBefore = false;
   #heard = 0;
@@ -57,15 +57,19 @@ class Live {
     return add(this.#resets, listener);
   }
 
-  /** Calls `listener` with the events of one answer as they come; `from` is the index of the first. */
+  /**
+   * Calls `listener` with the events of one answer as they come; `from` is the index of the first. They come over a
+   * connection of their own, so that the events of all other answers never reach the page. After something was missed
+   * `from` is beyond all that can be known.
+   */
   onDelta(id: string, listener: Listener<Delta>): () => void {
-    const listeners = this.#deltas.get(id) ?? new Set();
-    this.#deltas.set(id, listeners);
-    const end = add(listeners, listener);
-    return () => {
-      end();
-      if (listeners.size === 0) this.#deltas.delete(id);
+    const source = new EventSource(`/api/monitor/stream?events=${encodeURIComponent(id)}`);
+    source.onmessage = (event: MessageEvent<string>) => {
+      const message = parse(event.data);
+      if (message?.type === 'delta') listener({ from: message.from, events: message.events });
+      else if (message?.type === 'resync') listener({ from: Number.MAX_SAFE_INTEGER, events: [] });
     };
+    return () => source.close();
   }
 
   /** The newest row known of an exchange that runs; reactive. */
@@ -87,11 +91,8 @@ class Live {
         tell(this.#rows, row);
         return;
       }
-      case 'delta': {
-        const listeners = this.#deltas.get(message.id);
-        if (listeners) tell(listeners, { from: message.from, events: message.events });
+      case 'delta':
         return;
-      }
       case 'cleared':
       case 'resync':
         if (message.type === 'resync') this.#running.clear();
@@ -100,7 +101,7 @@ class Live {
   }
 
   #open(): void {
-    const source = new EventSource('/api/monitor/stream');
+    const source = new EventSource('/api/monitor/stream?events=none');
     this.#source = source;
     source.onopen = () => {
       clearInterval(this.#countdown);

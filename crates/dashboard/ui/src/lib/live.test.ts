@@ -52,12 +52,16 @@ test('one connection serves everyone, and rows reach those who listen', () => {
 
 test('events of an answer go only to who asked for that answer', () => {
   const mine: number[] = [];
-  const end = live.onDelta('a', (delta) => mine.push(delta.from));
-  send({ type: 'delta', id: 'a', from: 3, events: [] });
-  send({ type: 'delta', id: 'b', from: 9, events: [] });
+  const end = live.onDelta('a b', (delta) => mine.push(delta.from));
+  expect(FakeSource.all.map(({ url }) => url)).toEqual([
+    '/api/monitor/stream?events=none',
+    '/api/monitor/stream?events=a%20b',
+  ]);
+  send({ type: 'delta', id: 'a b', from: 3, events: [] });
+  send({ type: 'resync' });
+  expect(mine).toEqual([3, Number.MAX_SAFE_INTEGER]);
   end();
-  send({ type: 'delta', id: 'a', from: 4, events: [] });
-  expect(mine).toEqual([3]);
+  expect(source().readyState).toBe(FakeSource.CLOSED);
 });
 
 test('a message that is no JSON is passed over', () => {
