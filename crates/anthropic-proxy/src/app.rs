@@ -9,7 +9,7 @@ use crate::capture::{Capture, Hasher, queue};
 use crate::config::{Config, Token};
 use crate::live::Live;
 use crate::monitor::{self, Monitor, MonitorServer, StartDemo};
-use crate::proxy::{LoopGuard, Proxy};
+use crate::proxy::{Gate, LoopGuard, Proxy};
 use crate::reading::streamed_text;
 use crate::recorder::Recorder;
 use anyhow::{Context as _, anyhow};
@@ -90,6 +90,7 @@ impl App {
         let proxy = Proxy {
             upstream: upstream(&config, listening)?,
             upstream_name: config.upstream.to_string(),
+            gate: config.proxy_token.as_ref().map(|token| Gate::new(token.reveal())),
             monitor: monitor_upstream(monitor),
             capture,
             on_client_disconnect: config.on_client_disconnect,
@@ -97,7 +98,13 @@ impl App {
         let instance = config
             .folder()
             .map(|folder| {
-                Instance::announce(folder, &url(&config), config.monitor_token.as_ref().map(Token::reveal))
+                let reveal = |token: &Option<Token>| token.as_ref().map(|token| token.reveal().to_owned());
+                let running = Running {
+                    url: url(&config),
+                    token: reveal(&config.monitor_token),
+                    proxy_token: reveal(&config.proxy_token),
+                };
+                Instance::announce(folder, running)
             })
             .transpose()?;
         Ok(App {

@@ -101,8 +101,8 @@ impl Client {
                 match RequestHead::parse(&self.inbox, &mut scan, context.settings.limits()) {
                     Ok(None) => {}
                     Err(error) => return Next::Refused(Problem::BadRequest(error)),
-                    Ok(Some((head, length))) => {
-                        let route = context.handler.route(&head, peer);
+                    Ok(Some((mut head, length))) => {
+                        let route = context.handler.route(&mut head, peer);
                         let request = Request::new(&head, route.upstream.target());
                         self.consume(length);
                         return Next::Request(request, route);

@@ -12,8 +12,9 @@ pub trait Handler: Send + Sync + 'static {
     /// What watches one exchange.
     type Tap: Tap;
 
-    /// Called once for each well-formed request head, before anything is sent.
-    fn route(&self, head: &RequestHead<'_>, peer: SocketAddr) -> Route<Self::Tap>;
+    /// Called once for each well-formed request head, before anything is sent. What it takes out of the head, or puts in the
+    /// target's place, holds for what is sent.
+    fn route(&self, head: &mut RequestHead<'_>, peer: SocketAddr) -> Route<Self::Tap>;
 
     /// A request was refused and not forwarded. `received` is its head as far as it came, at most as long as a
     /// head may be.

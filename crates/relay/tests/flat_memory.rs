@@ -27,7 +27,7 @@ impl Tap for Blind {}
 impl Handler for ToOne {
     type Tap = Blind;
 
-    fn route(&self, _head: &RequestHead<'_>, _peer: SocketAddr) -> Route<Blind> {
+    fn route(&self, _head: &mut RequestHead<'_>, _peer: SocketAddr) -> Route<Blind> {
         Route { upstream: Arc::clone(&self.0), tap: Blind, on_client_disconnect: OnClientDisconnect::Cancel }
     }
 

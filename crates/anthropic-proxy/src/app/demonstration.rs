@@ -31,6 +31,7 @@ pub(super) fn start(config: Arc<Config>) -> BoxFuture<'static, anyhow::Result<St
             data: Location::Memory,
             limits: crate::recorder::Limits::default(),
             monitor_token: None,
+            proxy_token: None,
             proxies: ProxySettings::default(),
             notices: Vec::new(),
             ..(*config).clone()

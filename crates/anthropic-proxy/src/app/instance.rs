@@ -20,6 +20,9 @@ struct Note {
     /// What opens its page and API, if they need one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    /// What lets forward, if that needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proxy_token: Option<String>,
 }
 
 /// A proxy that records into a folder now.
@@ -28,9 +31,19 @@ pub(crate) struct Running {
     pub(crate) url: String,
     /// What opens its page and API, if they need one.
     pub(crate) token: Option<String>,
+    /// What lets forward, if that needs one.
+    pub(crate) proxy_token: Option<String>,
 }
 
 impl Running {
+    /// What a client takes as its base URL.
+    pub(crate) fn base_url(&self) -> String {
+        match &self.proxy_token {
+            Some(token) => format!("{}/t/{token}", self.url),
+            None => self.url.clone(),
+        }
+    }
+
     /// The page, as a link that opens it.
     pub(crate) fn page(&self) -> String {
         match &self.token {
@@ -59,9 +72,10 @@ impl Instance {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(super) fn announce(folder: &Path, url: &str, token: Option<&str>) -> anyhow::Result<Instance> {
+    pub(super) fn announce(folder: &Path, running: Running) -> anyhow::Result<Instance> {
         let path = folder.join(FILE);
-        let note = Note { pid: std::process::id(), url: url.to_owned(), token: token.map(str::to_owned) };
+        let Running { url, token, proxy_token } = running;
+        let note = Note { pid: std::process::id(), url, token, proxy_token };
         let note = serde_json::to_string(&note)?;
         // Whole or not at all: somebody may be reading it. Only its owner may.
         let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut draft| {
@@ -77,7 +91,11 @@ impl Instance {
     /// The proxy that records into this folder now, if one does and answers.
     pub(crate) fn running(folder: &Path) -> Option<Running> {
         let note: Note = serde_json::from_str(&fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
-        is_healthy(&note.url).then_some(Running { url: note.url, token: note.token })
+        is_healthy(&note.url).then_some(Running {
+            url: note.url,
+            token: note.token,
+            proxy_token: note.proxy_token,
+        })
     }
 }
 

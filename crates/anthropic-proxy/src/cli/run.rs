@@ -42,16 +42,16 @@ impl Run {
 
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(&self.flags)?;
-        let token = config.monitor_token.as_ref().map(Token::reveal);
+        let tokens = Tokens { monitor: config.monitor_token.as_ref(), proxy: config.proxy_token.as_ref() };
         let proxy = match &config.data {
-            Location::Folder(folder) => join_or_start(folder, &self.flags, token)?,
-            Location::Memory => start(&self.flags, token, Stdio::null())?,
+            Location::Folder(folder) => join_or_start(folder, &self.flags, tokens)?,
+            Location::Memory => start(&self.flags, tokens, Stdio::null())?,
         };
         let lease = lease(&proxy).with_context(|| format!("the proxy at {proxy} does not answer"))?;
         eprintln!("anthropic-proxy: recording; the page is {}", proxy.page());
         let (program, arguments) = self.command.split_first().context("no command was given")?;
         let mut command = Command::new(program);
-        command.args(arguments).env("ANTHROPIC_BASE_URL", &proxy.url);
+        command.args(arguments).env("ANTHROPIC_BASE_URL", proxy.base_url());
         for (name, value) in RESTORED {
             if std::env::var_os(name).is_none() {
                 command.env(name, value);
@@ -61,7 +61,14 @@ impl Run {
     }
 }
 
-fn join_or_start(folder: &Path, flags: &Flags, token: Option<&str>) -> anyhow::Result<Running> {
+/// What a proxy that is started asks for.
+#[derive(Clone, Copy)]
+struct Tokens<'a> {
+    monitor: Option<&'a Token>,
+    proxy: Option<&'a Token>,
+}
+
+fn join_or_start(folder: &Path, flags: &Flags, tokens: Tokens<'_>) -> anyhow::Result<Running> {
     if let Some(running) = Instance::running(folder) {
         return Ok(running);
     }
@@ -72,7 +79,7 @@ fn join_or_start(folder: &Path, flags: &Flags, token: Option<&str>) -> anyhow::R
     let log = File::create(&path).with_context(|| {
         format!("cannot write {}\nhint: choose another folder with DATA_DIR", path.display())
     })?;
-    start(flags, token, log.into()).or_else(|error| {
+    start(flags, tokens, log.into()).or_else(|error| {
         // Two may start at the same instant; the one that is late finds the folder taken and joins.
         Instance::running(folder).ok_or_else(|| {
             let said = std::fs::read_to_string(&path).unwrap_or_default();
@@ -83,16 +90,15 @@ fn join_or_start(folder: &Path, flags: &Flags, token: Option<&str>) -> anyhow::R
 }
 
 /// Starts a proxy on a free port that outlives this process. Returns when it is ready.
-fn start(flags: &Flags, token: Option<&str>, log: Stdio) -> anyhow::Result<Running> {
+fn start(flags: &Flags, tokens: Tokens<'_>, log: Stdio) -> anyhow::Result<Running> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command.args(["serve", "--until-unused", "--host", "127.0.0.1", "--port", "0"]);
     // Address and port are our own choice.
-    command.args(flags.arguments(&["HOST", "PORT"]));
-    if let Some(token) = token {
-        // Not as a flag: everybody on the machine can read those.
-        command.env("MONITOR_TOKEN", token);
-    }
+    command.args(flags.arguments(&["HOST", "PORT", "MONITOR_TOKEN", "PROXY_TOKEN"]));
+    // Not as flags: everybody on the machine can read those.
+    command.envs(tokens.monitor.map(|token| ("MONITOR_TOKEN", token.reveal())));
+    command.envs(tokens.proxy.map(|token| ("PROXY_TOKEN", token.reveal())));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     #[cfg(unix)]
     {
@@ -104,7 +110,14 @@ fn start(flags: &Flags, token: Option<&str>, log: Stdio) -> anyhow::Result<Runni
     let line = first_line(&mut child);
     let url = line.split_whitespace().skip_while(|word| *word != "on").nth(1);
     match url {
-        Some(url) => Ok(Running { url: url.to_owned(), token: token.map(str::to_owned) }),
+        Some(url) => {
+            let reveal = |token: Option<&Token>| token.map(|token| token.reveal().to_owned());
+            Ok(Running {
+                url: url.to_owned(),
+                token: reveal(tokens.monitor),
+                proxy_token: reveal(tokens.proxy),
+            })
+        }
         None => {
             let status = child.wait().context("cannot wait for the proxy")?;
             bail!("the proxy did not start ({status})")

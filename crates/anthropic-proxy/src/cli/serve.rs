@@ -69,11 +69,15 @@ fn welcome(app: &App) {
         Some(token) => format!("{url}/monitor?token={}", token.reveal()),
         None => format!("{url}/monitor"),
     };
+    let base = match &config.proxy_token {
+        Some(token) => format!("{url}/t/{}", token.reveal()),
+        None => url.clone(),
+    };
     let text = format!(
         "anthropic-proxy {} listens on {url} and forwards to {}\n\
          page     {page}\n\
          record   {place}\n\
-         client   ANTHROPIC_BASE_URL={url} claude\n",
+         client   ANTHROPIC_BASE_URL={base} claude\n",
         env!("CARGO_PKG_VERSION"),
         config.upstream,
     );

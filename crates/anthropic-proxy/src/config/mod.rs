@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) shutdown_grace: Duration,
     /// What opens the page and its API; `None`: they are open to this machine, which is all that reaches them.
     pub(crate) monitor_token: Option<Token>,
+    /// What clients must have to forward; `None`: everybody who reaches the proxy may.
+    pub(crate) proxy_token: Option<Token>,
     /// Host names under which the page may be opened.
     pub(crate) allowed_hosts: Vec<String>,
     /// Proxies on the way to the upstream, from the usual variables.
@@ -82,6 +84,7 @@ impl Config {
         let others = [
             upstream::choose(layers, addresses, &mut Vec::new()).err(),
             values::monitor_token(layers, addresses).err(),
+            values::given_token(layers, "PROXY_TOKEN").err(),
             values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000).err(),
             values::log_level(layers).err(),
             values::data(layers).err(),
@@ -101,6 +104,7 @@ impl Config {
         let upstream = upstream::choose(layers, &listen, &mut notices)?;
         Ok(Config {
             monitor_token: values::monitor_token(layers, &listen)?,
+            proxy_token: values::proxy_token(layers, &listen, &mut notices)?,
             listen,
             host,
             upstream,

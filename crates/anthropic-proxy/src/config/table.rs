@@ -87,6 +87,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row("RETAIN_COUNT", "NUMBER", "The oldest exchanges beyond so many are deleted", "kept", "1000", Kind::Plain),
     row("SHUTDOWN_GRACE", "MS", "How long streams in flight may go on after SIGTERM, in milliseconds", "30000", "5000", Kind::Plain),
     row("MONITOR_TOKEN", "TOKEN", "What opens the page and its API: 12 or more letters and digits", "made anew at each start if others can reach the proxy", "2f0c6a1d8be94c57", Kind::Secret),
+    row("PROXY_TOKEN", "TOKEN", "What clients must have to forward: in the path of the base URL, /t/TOKEN, or as the header x-proxy-token; it is taken out of what is forwarded and recorded", "everybody who reaches the proxy may", "9c1b7e40d2aa4f63", Kind::Secret),
     row("ALLOWED_HOSTS", "NAMES", "Host names, besides localhost and IP addresses, under which the page may be opened, separated by commas", "not set", "proxy.example,proxy.internal", Kind::Names),
     row("PRICES", "FILE", "A file with prices of your own, laid over the list prices: TOML like the built-in prices.toml", "not set", "/etc/anthropic-proxy/prices.toml", Kind::Plain),
     row("CONFIG_FILE", "FILE", "The configuration file", "anthropic-proxy/config.toml in the user's configuration folder, if it is there", "/etc/anthropic-proxy/config.toml", Kind::OfFile),

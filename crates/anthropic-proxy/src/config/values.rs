@@ -207,15 +207,37 @@ const SHORTEST: usize = 12;
 
 /// What was given; else a new one if anybody but this machine can reach the proxy.
 pub(super) fn monitor_token(layers: &Layers<'_>, listen: &[SocketAddr]) -> anyhow::Result<Option<Token>> {
-    let Some(found) = layers.find("MONITOR_TOKEN") else {
-        let is_exposed = listen.iter().any(|address| !address.ip().is_loopback());
-        return Ok(is_exposed.then(|| Token(Uuid::new_v4().simple().to_string())));
-    };
-    let is_plain = found.text.bytes().all(|byte| byte.is_ascii_graphic());
+    let given = given_token(layers, "MONITOR_TOKEN")?;
+    Ok(given.or_else(|| is_exposed(listen).then(|| Token(Uuid::new_v4().simple().to_string()))))
+}
+
+/// What clients must have to forward. Where others can reach the proxy and need none, that is worth a notice.
+pub(super) fn proxy_token(
+    layers: &Layers<'_>,
+    listen: &[SocketAddr],
+    notices: &mut Vec<String>,
+) -> anyhow::Result<Option<Token>> {
+    let given = given_token(layers, "PROXY_TOKEN")?;
+    if given.is_none() && is_exposed(listen) {
+        let notice = "whoever reaches this proxy from elsewhere can forward requests through it; PROXY_TOKEN closes it to strangers";
+        notices.push(notice.to_owned());
+    }
+    Ok(given)
+}
+
+/// Whether other machines may reach us.
+fn is_exposed(listen: &[SocketAddr]) -> bool {
+    listen.iter().any(|address| !address.ip().is_loopback())
+}
+
+/// A token that was given, of signs that a header and a path can carry.
+pub(super) fn given_token(layers: &Layers<'_>, name: &str) -> anyhow::Result<Option<Token>> {
+    let Some(found) = layers.find(name) else { return Ok(None) };
+    let is_plain = found.text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#%".contains(&byte));
     if found.text.len() < SHORTEST || !is_plain {
         bail!(
-            "MONITOR_TOKEN (from {}) is too short or has signs that a header cannot carry\nhint: use {SHORTEST} or more letters and \
-             digits, such as the output of: openssl rand -hex 16",
+            "{name} (from {}) is too short or has signs that a header or an address cannot carry\nhint: use {SHORTEST} or more \
+             letters and digits, such as the output of: openssl rand -hex 16",
             found.origin
         );
     }

@@ -31,6 +31,7 @@ use crate::recorder::Recorder;
 use crate::view::{self, types};
 use axum::Json;
 use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -179,8 +180,16 @@ pub(crate) fn openapi_json() -> serde_json::Result<String> {
     document.to_pretty_json()
 }
 
-async fn no_such_route() -> Failure {
+/// What is none of our routes comes here only where forwarding needs a token that it did not have.
+async fn no_such_route(State(monitor): State<Monitor>) -> Response {
+    if monitor.config.proxy_token.is_some() {
+        let message = "anthropic-proxy: this proxy forwards only with its token (PROXY_TOKEN)\nhint: set \
+             ANTHROPIC_BASE_URL=http://HOST:PORT/t/TOKEN, or send the header x-proxy-token";
+        let error = serde_json::json!({"type": "error", "error": {"type": "authentication_error", "message": message}});
+        return (StatusCode::UNAUTHORIZED, Json(error)).into_response();
+    }
     Failure::new(StatusCode::NOT_FOUND, "there is no such route; /api/monitor/openapi.json lists them")
+        .into_response()
 }
 
 /// The one place where errors become HTTP answers.

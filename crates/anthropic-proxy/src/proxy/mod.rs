@@ -1,9 +1,11 @@
 //! Decides where a request goes: to the upstream, or to the monitor as one more upstream. Knows neither the store nor the monitor.
 
+mod gate;
 mod guard;
 mod reply;
 
 use crate::capture::{Capture, ExchangeTap};
+pub(crate) use gate::Gate;
 pub(crate) use guard::LoopGuard;
 use relay::{Handler, OnClientDisconnect, Problem, Refusal, Reply, RequestHead, Route, Upstream};
 use std::net::SocketAddr;
@@ -17,6 +19,8 @@ pub(crate) struct Proxy {
     pub(crate) upstream_name: String,
     /// Where our own routes are answered.
     pub(crate) monitor: Arc<Upstream>,
+    /// Who may forward; `None`: everybody who reaches it.
+    pub(crate) gate: Option<Gate>,
     /// Makes the taps.
     pub(crate) capture: Capture,
     /// What happens upstream when the client leaves.
@@ -26,7 +30,7 @@ pub(crate) struct Proxy {
 impl Handler for Proxy {
     type Tap = ExchangeTap;
 
-    fn route(&self, head: &RequestHead<'_>, peer: SocketAddr) -> Route<ExchangeTap> {
+    fn route(&self, head: &mut RequestHead<'_>, peer: SocketAddr) -> Route<ExchangeTap> {
         if let Some(own) = own_route(head.method, head.path()) {
             return Route {
                 upstream: Arc::clone(&self.monitor),
@@ -38,6 +42,14 @@ impl Handler for Proxy {
                 },
             };
         }
+        if self.gate.as_ref().is_some_and(|gate| !gate.admits(head)) {
+            // The monitor says what is missing; nothing of a stranger is recorded.
+            return Route {
+                upstream: Arc::clone(&self.monitor),
+                tap: ExchangeTap::deaf(),
+                on_client_disconnect: OnClientDisconnect::Cancel,
+            };
+        }
         Route {
             upstream: Arc::clone(&self.upstream),
             tap: self.capture.begin(head, peer, &self.upstream_name),
@@ -46,7 +58,10 @@ impl Handler for Proxy {
     }
 
     fn refused(&self, refusal: &Refusal, received: &[u8], peer: SocketAddr) {
-        self.capture.refused(refusal, received, peer);
+        match &self.gate {
+            Some(gate) => self.capture.refused(refusal, &gate.mask(received), peer),
+            None => self.capture.refused(refusal, received, peer),
+        }
     }
 
     fn error_reply(&self, status: u16, problem: &Problem) -> Reply {

@@ -69,6 +69,8 @@ struct Fields<'a> {
     parsed: Vec<httparse::Header<'a>>,
     /// Everything between the first line and the empty line, CRLFs included.
     raw: &'a [u8],
+    /// Fields of this name are as if they had not come.
+    taken: Option<&'static str>,
 }
 
 impl fmt::Debug for Fields<'_> {
@@ -82,20 +84,27 @@ impl<'a> Fields<'a> {
     fn new(parsed: Vec<httparse::Header<'a>>, head: &'a [u8]) -> Self {
         let start = memchr::memchr(b'\n', head).map_or(head.len(), |at| at + 1);
         let end = head.len().saturating_sub(2).max(start);
-        Fields { parsed, raw: &head[start..end] }
+        Fields { parsed, raw: &head[start..end], taken: None }
     }
 
     fn iter(&self) -> impl Iterator<Item = Header<'a>> + '_ {
-        self.parsed.iter().map(|header| Header::from(*header))
+        self.parsed.iter().filter(|header| !self.is_taken(header.name)).map(|header| Header::from(*header))
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        self.taken.is_some_and(|taken| taken.eq_ignore_ascii_case(name))
     }
 
     /// Each field with its line as it was written, CRLF included.
     fn lines(&self) -> impl Iterator<Item = (Header<'a>, &'a [u8])> + '_ {
-        self.iter().zip(self.raw.split_inclusive(|byte| *byte == b'\n'))
+        let all = self.parsed.iter().zip(self.raw.split_inclusive(|byte| *byte == b'\n'));
+        all.filter(|(header, _)| !self.is_taken(header.name))
+            .map(|(header, line)| (Header::from(*header), line))
     }
 
     fn named<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + 'n {
-        self.parsed.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|h| h.value)
+        let wanted = move |header: &&httparse::Header<'a>| header.name.eq_ignore_ascii_case(name);
+        self.parsed.iter().filter(wanted).filter(|header| !self.is_taken(header.name)).map(|h| h.value)
     }
 
     /// Whether the comma list that the fields of this name make up has the token.

@@ -95,6 +95,19 @@ impl<'a> RequestHead<'a> {
         self.fields.named(name).next()
     }
 
+    /// Takes out a field that is meant for the proxy alone: it is neither forwarded nor seen any more. Returns the first
+    /// value. Only one name can be taken.
+    pub fn take(&mut self, name: &'static str) -> Option<&'a [u8]> {
+        let value = self.fields.named(name).next();
+        self.fields.taken = Some(name);
+        value
+    }
+
+    /// Goes on with another target: a path with its query.
+    pub fn set_target(&mut self, target: &'a [u8]) {
+        self.target = target;
+    }
+
     /// The path and query that is forwarded: the target without scheme and authority.
     pub fn path(&self) -> &'a [u8] {
         path_of(self.target).unwrap_or(self.target)

@@ -135,7 +135,7 @@ struct Switchboard {
 impl Handler for Switchboard {
     type Tap = Notes;
 
-    fn route(&self, _head: &RequestHead<'_>, _peer: SocketAddr) -> Route<Notes> {
+    fn route(&self, _head: &mut RequestHead<'_>, _peer: SocketAddr) -> Route<Notes> {
         Route {
             upstream: Arc::clone(&self.upstream),
             tap: Notes { seen: Vec::new(), live: self.live.clone(), done: self.done.clone() },
