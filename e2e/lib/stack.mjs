@@ -114,6 +114,18 @@ export class Stack {
     return rows;
   }
 
+  /** Ends the proxy as a power cut would, and starts it again where it was, over what it had recorded. */
+  async restart() {
+    const { child } = this.proxy;
+    child.removeAllListeners("exit");
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill("SIGKILL");
+    await ended;
+    this.proxy = await start(proxyBinary(), [
+      "--port", new URL(this.url).port, "--upstream-url", this.simulator.url, "--data-dir", join(this.folder, "data"),
+    ]);
+  }
+
   async reset() {
     await fetch(`${this.url}/api/monitor/clear`, { method: "POST" });
     await fetch(`${this.simulator.url}/_simulator/reset`, { method: "POST" });

@@ -5,21 +5,17 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launch, openPage } from "../lib/browser.mjs";
 import { startStack, until } from "../lib/stack.mjs";
 
 const pictures = fileURLToPath(new URL("../screenshots", import.meta.url));
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
 
 let stack;
 let browser;
 before(async () => {
   mkdirSync(pictures, { recursive: true });
   stack = await startStack();
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
+  browser = await launch();
 });
 beforeEach(() => stack.reset());
 after(async () => {
@@ -27,19 +23,7 @@ after(async () => {
   stack?.stop();
 });
 
-/** A page of which every complaint, and every request to elsewhere, fails the test. */
-async function open(path = "/monitor", options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1400, height: 850 }, locale: "en-US", ...options });
-  const page = await context.newPage();
-  const complaints = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(stack.url) && !request.url().startsWith("data:")) complaints.push(request.url());
-  });
-  await page.goto(stack.url + path);
-  return { page, done: async () => (assert.deepEqual(complaints, []), await context.close()) };
-}
+const open = (path, options) => openPage(browser, stack, path, options);
 
 const ask = (content, more = {}) =>
   fetch(`${stack.url}/v1/messages?beta=true`, {

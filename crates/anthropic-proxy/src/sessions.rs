@@ -12,7 +12,7 @@ use protocol::pricing::Money;
 use protocol::window;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use store::{Exchange, Filter, SessionSum, Source, Store};
+use store::{Exchange, Filter, SessionOrder, SessionSum, Source, Store};
 
 /// Calls of one session that are looked at, the newest.
 const CALLS: usize = 5_000;
@@ -29,31 +29,47 @@ const LOOSE: usize = 1_000;
 /// Before the id of a session that was inferred: the id of its first request follows.
 const INFERRED: &str = "inferred-";
 
-/// Sessions with requests that match, the one used last first. The first page also has what belongs together without naming a session.
+/// An order by its name; none is the one used last first.
+///
+/// # Errors
+/// When there is no such order: what to write instead.
+pub(crate) fn order(name: &str) -> Result<SessionOrder, String> {
+    if name.is_empty() {
+        return Ok(SessionOrder::default());
+    }
+    SessionOrder::ALL.iter().find(|(_, known)| *known == name).map(|(order, _)| *order).ok_or_else(|| {
+        let names: Vec<&str> = SessionOrder::ALL.iter().map(|(_, name)| *name).collect();
+        format!("order={name} is not known; use {}", names.join(", "))
+    })
+}
+
+/// Sessions with requests that match, the first of an order first. The first page also has what belongs together without naming a session.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub(crate) fn list(
     store: &Store,
     filter: &Filter,
+    order: SessionOrder,
     after: Option<(i64, String)>,
     limit: usize,
 ) -> Result<SessionsAnswer, store::Error> {
     let is_first = after.is_none();
-    let sums = store.sessions(filter, after, limit)?;
-    let next_cursor =
-        (sums.len() == limit).then(|| sums.last().map(|sum| format!("{}_{}", sum.last_us, sum.id))).flatten();
+    let sums = store.sessions(filter, order, after, limit)?;
+    let next_cursor = (sums.len() == limit)
+        .then(|| sums.last().map(|sum| format!("{}_{}", order.key(sum), sum.id)))
+        .flatten();
     let mut data: Vec<(i64, SessionInfo)> = Vec::new();
     for sum in &sums {
         let beginning = store.beginning_of_session(&sum.id, BEGINNING)?;
-        data.push((sum.last_us, info(sum, &beginning)));
+        data.push((order.key(sum), info(sum, &beginning)));
     }
     if is_first {
         for group in loose(store, filter)? {
             let sum = summed(&group);
-            data.push((sum.last_us, info(&sum, &group)));
+            data.push((order.key(&sum), info(&sum, &group)));
         }
-        data.sort_by_key(|(last_us, _)| std::cmp::Reverse(*last_us));
+        data.sort_by_key(|(key, _)| std::cmp::Reverse(*key));
     }
     Ok(SessionsAnswer { data: data.into_iter().map(|(_, info)| info).collect(), next_cursor })
 }
@@ -84,7 +100,7 @@ pub(crate) fn one(store: &Store, id: &str) -> Result<Option<SessionDetail>, stor
     let mut beginning = Vec::new();
     if !id.starts_with(INFERRED) {
         // Sums are of all its requests, however many.
-        let all = store.sessions(&Filter::session(id), None, 1)?;
+        let all = store.sessions(&Filter::session(id), SessionOrder::Last, None, 1)?;
         sum = all.into_iter().next().unwrap_or(sum);
         beginning = store.beginning_of_session(id, BEGINNING)?;
     }

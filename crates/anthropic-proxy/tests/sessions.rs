@@ -118,3 +118,45 @@ fn a_session_is_told_with_its_agents_turns_and_calls() {
     assert_eq!(json["turns"].as_array().unwrap().len(), 2);
     runtime.block_on(simulator.stop());
 }
+
+#[test]
+fn sessions_come_in_the_order_that_was_asked_for_page_by_page() {
+    let runtime = Runtime::new().unwrap();
+    let simulator = runtime.block_on(Simulator::start(Options::default())).unwrap();
+    let proxy = Proxy::start(&simulator.url());
+    let ask = |session: &str, text: &str| {
+        send(&proxy, &[("x-claude-code-session-id", session)], &json!([user(text)]))
+    };
+    ask("dear", &format!("one long prompt {}", "of many words ".repeat(400)));
+    (0..3).for_each(|_| drop(ask("busy", "short")));
+    ask("failed", "no [sim:error=500]");
+    ask("late", "short");
+    proxy.rows(6);
+    let ids = |order: &str| -> Vec<String> {
+        let mut ids = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = proxy.get(&format!("/api/monitor/sessions?order={order}&limit=1&cursor={cursor}"));
+            ids.extend(
+                page["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()),
+            );
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => return ids,
+            }
+        }
+    };
+    assert_eq!(ids("")[0], "late");
+    for (order, first) in [("last", "late"), ("cost", "dear"), ("requests", "busy"), ("errors", "failed")] {
+        let ids = ids(order);
+        assert_eq!((ids.len(), ids[0].as_str()), (4, first), "{order}: {ids:?}");
+    }
+    let url = format!("{}/api/monitor/sessions?order=size", proxy.url);
+    let refused = ureq::get(&url).call().unwrap_err().to_string();
+    assert!(refused.contains("400"), "{refused}");
+    let said = command(&["sessions", "--order", "size"]).output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&said.stderr).contains("use last, cost, errors, duration, requests"),
+        "{said:?}"
+    );
+}

@@ -38,7 +38,7 @@ pub const fn has_page() -> bool {
 
 /// The file at `path` (below `/monitor/`, without a query), in the best coding that the `Accept-Encoding` value allows.
 ///
-/// A path that names no file but looks like a place in the page (`requests/0198…`: no `assets/`, no dot in its last part)
+/// A path that names no file but looks like a place in the page (`requests/0198…`: no `assets/`, and no dot before the first slash)
 /// is the page itself, which reads the address. `None`: there is no such file.
 pub fn asset(path: &str, accept_encoding: &str) -> Option<Asset> {
     let table = if FILES.is_empty() { files::WITHOUT_PAGE } else { FILES };
@@ -68,8 +68,9 @@ fn find(table: &[File], path: &str, accept_encoding: &str) -> Option<Asset> {
 
 /// Whether the page itself, not a file of it, is meant.
 fn is_place(path: &str) -> bool {
-    let last = path.rsplit('/').next().unwrap_or_default();
-    !path.starts_with("assets/") && !last.contains('.')
+    // What stands after a page's name is an id, and ids may have dots.
+    let first = path.split('/').next().unwrap_or_default();
+    first != "assets" && !first.contains('.')
 }
 
 #[cfg(test)]
@@ -90,6 +91,7 @@ mod tests {
             ("index.html", Some(b"page")),
             ("requests", Some(b"page")),
             ("requests/0198f6a2-aaaa", Some(b"page")),
+            ("compare/0198f6a2..0198f6a3", Some(b"page")),
             ("assets/a-DWa5LH.js", Some(b"script")),
             ("icon.svg", Some(b"icon")),
             ("assets/b.js", None),

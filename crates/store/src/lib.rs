@@ -87,7 +87,7 @@ pub use reindex::Stretch;
 pub use retain::Retention;
 pub use search::Excerpt;
 pub use series::{Bucket, Group, GroupValue, MAX_PERIODS, Series, SeriesError, SeriesQuery, Unpriced};
-pub use sessions::SessionSum;
+pub use sessions::{SessionOrder, SessionSum};
 pub use spending::{SessionShare, Spent};
 pub use store::Store;
 pub use verify::{Damage, Verified};

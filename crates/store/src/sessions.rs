@@ -1,4 +1,4 @@
-//! Sessions as the rows tell: sums by session, the one that was used last first.
+//! Sessions as the rows tell: sums by session, in several orders.
 
 use crate::error::Error;
 use crate::row::flag;
@@ -41,31 +41,81 @@ pub struct SessionSum {
     pub pinned: bool,
 }
 
+/// By what sessions are listed, the largest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SessionOrder {
+    /// When the last exchange began.
+    #[default]
+    Last,
+    /// What it cost.
+    Cost,
+    /// Exchanges that failed.
+    Errors,
+    /// From the first exchange's begin to the last one's end.
+    Duration,
+    /// Exchanges.
+    Requests,
+}
+
+impl SessionOrder {
+    /// All, by their names.
+    pub const ALL: [(SessionOrder, &'static str); 5] = [
+        (SessionOrder::Last, "last"),
+        (SessionOrder::Cost, "cost"),
+        (SessionOrder::Errors, "errors"),
+        (SessionOrder::Duration, "duration"),
+        (SessionOrder::Requests, "requests"),
+    ];
+
+    /// Where a session stands in this order: what the next page begins after, with its id.
+    pub fn key(self, sum: &SessionSum) -> i64 {
+        match self {
+            SessionOrder::Last => sum.last_us,
+            SessionOrder::Cost => sum.cost_pico,
+            SessionOrder::Errors => sum.errors.cast_signed(),
+            SessionOrder::Duration => sum.ended_us - sum.begun_us,
+            SessionOrder::Requests => sum.requests.cast_signed(),
+        }
+    }
+
+    fn sql(self) -> &'static str {
+        match self {
+            SessionOrder::Last => "max(started_us)",
+            SessionOrder::Cost => "coalesce(sum(cost), 0)",
+            SessionOrder::Errors => "coalesce(sum(status = 2), 0)",
+            SessionOrder::Duration => "max(started_us + coalesce(end_us, 0)) - min(started_us)",
+            SessionOrder::Requests => "count(*)",
+        }
+    }
+}
+
 impl Select<'_> {
-    /// A page of sessions that were used last before a place in the list: the time, and the name of the last one of the page before.
+    /// A page of sessions after a place in the list: the key and the id of the last one of the page before.
     pub(crate) fn sessions(
         self,
+        order: SessionOrder,
         after: Option<(i64, String)>,
         limit: usize,
     ) -> Result<Vec<SessionSum>, Error> {
         let connection = self.connection();
         let (condition, mut values) = self.into_condition();
-        let (last_us, id) = after.unwrap_or((i64::MAX, String::new()));
+        let (key, id) = after.unwrap_or((i64::MAX, String::new()));
         let sql = format!(
-            "SELECT name.text, min(started_us), max(started_us) AS last, max(started_us + coalesce(end_us, 0)), count(*),
+            "SELECT name.text, min(started_us), max(started_us), max(started_us + coalesce(end_us, 0)), count(*),
                     coalesce(sum(status = 2), 0), coalesce(sum(status = 0), 0), count(DISTINCT agent), coalesce(sum(cost), 0),
                     coalesce(sum(input IS NOT NULL AND cost IS NULL), 0), coalesce(sum(input), 0),
                     coalesce(sum(CASE WHEN input IS NOT NULL THEN cache_read END), 0),
                     coalesce(sum(CASE WHEN input IS NOT NULL THEN cache_creation END), 0), coalesce(sum(output), 0),
-                    max(flags & {})
+                    max(flags & {}), {} AS key
              FROM exchange JOIN name ON name.id = session WHERE {condition} GROUP BY session
-             HAVING (last, name.text) < (?, ?) OR (last = ? AND ? = '') ORDER BY last DESC, name.text DESC LIMIT ?",
-            flag::PINNED
+             HAVING (key, name.text) < (?, ?) OR (key = ? AND ? = '') ORDER BY key DESC, name.text DESC LIMIT ?",
+            flag::PINNED,
+            order.sql()
         );
         values.extend([
-            Value::from(last_us),
+            Value::from(key),
             Value::from(id.clone()),
-            Value::from(last_us),
+            Value::from(key),
             Value::from(id),
             Value::from(i64::try_from(limit).unwrap_or(i64::MAX)),
         ]);

@@ -17,7 +17,7 @@ use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
 use crate::select::Select;
 use crate::series::{self, Series, SeriesError, SeriesQuery};
-use crate::sessions::SessionSum;
+use crate::sessions::{SessionOrder, SessionSum};
 use crate::shelf::Shelf;
 use crate::spending::{SessionShare, Spent};
 use crate::writer::Writer;
@@ -219,10 +219,11 @@ impl Store {
     pub fn sessions(
         &self,
         filter: &Filter,
+        order: SessionOrder,
         after: Option<(i64, String)>,
         limit: usize,
     ) -> Result<Vec<SessionSum>, Error> {
-        self.read(|connection| Select::new(self.searcher(connection), filter)?.sessions(after, limit))
+        self.read(|connection| Select::new(self.searcher(connection), filter)?.sessions(order, after, limit))
     }
 
     /// The first exchanges of a session, the first first, with headers.

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use std::io::Write;
 use std::process::ExitCode;
+use store::SessionOrder;
 
 /// List sessions, or show one with its agents and turns
 #[derive(Debug, Args)]
@@ -19,6 +20,9 @@ pub(super) struct Sessions {
     /// How many sessions
     #[arg(long, short, default_value_t = 20)]
     number: usize,
+    /// The largest of what come first: last (used), cost, errors, duration, requests
+    #[arg(long, value_name = "WHAT", default_value = "last", value_parser = sessions::order)]
+    order: SessionOrder,
     /// JSON: one object a session
     #[arg(long)]
     json: bool,
@@ -43,7 +47,7 @@ impl Sessions {
             });
         }
         let filter = filter(&self.words)?;
-        let answer = sessions::list(&store, &filter, None, self.number)?;
+        let answer = sessions::list(&store, &filter, self.order, None, self.number)?;
         let style = Style::of_output();
         print(|out| {
             if self.json {

@@ -5,7 +5,7 @@
 
 use super::{Failure, Monitor};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
@@ -21,7 +21,8 @@ pub(super) async fn same_origin_only(
     request: Request,
     next: Next,
 ) -> Response {
-    match check(request.headers(), &monitor.config.allowed_hosts) {
+    let is_page = request.method() == Method::GET && !request.uri().path().starts_with("/api/");
+    match check(request.headers(), is_page, &monitor.config.allowed_hosts) {
         Ok(()) => next.run(request).await,
         Err(why) => Failure::new(StatusCode::FORBIDDEN, why).into_response(),
     }
@@ -46,7 +47,8 @@ pub(super) async fn harden(request: Request, next: Next) -> Response {
     response
 }
 
-fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
+/// `is_page`: the page's own files are asked for, which tell nothing of what is recorded.
+fn check(headers: &HeaderMap, is_page: bool, allowed: &[String]) -> Result<(), String> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
     if !is_ours(host, allowed) {
@@ -54,8 +56,14 @@ fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
             "the name {host:?} is not one of this proxy's; open it as localhost or by its IP address, or name it in ALLOWED_HOSTS"
         ));
     }
-    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))
+    let fetched = |what: &'static str| text(header::HeaderName::from_static(what));
+    // A link elsewhere may lead here: then the page is a document of its own, and no page holds it.
+    let is_opened = is_page
+        && fetched("sec-fetch-mode") == Some("navigate")
+        && fetched("sec-fetch-dest") == Some("document");
+    if let Some(site) = fetched("sec-fetch-site")
         && !matches!(site, "same-origin" | "none")
+        && !is_opened
     {
         return Err("only pages of this proxy itself may call its monitoring API".to_owned());
     }
@@ -87,7 +95,29 @@ mod tests {
             .iter()
             .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        check(&headers, &["proxy.corp".to_owned()]).is_ok()
+        check(&headers, false, &["proxy.corp".to_owned()]).is_ok()
+    }
+
+    #[test]
+    fn a_link_elsewhere_opens_the_page_and_nothing_else() {
+        let cases = [
+            (true, "navigate", "document", true),
+            (false, "navigate", "document", false),
+            (true, "navigate", "iframe", false),
+            (true, "no-cors", "script", false),
+        ];
+        for (is_page, mode, dest, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [
+                ("host", "localhost:8082"),
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-mode", mode),
+                ("sec-fetch-dest", dest),
+            ] {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            assert_eq!(check(&headers, is_page, &[]).is_ok(), expected, "{is_page} {mode} {dest}");
+        }
     }
 
     #[test]

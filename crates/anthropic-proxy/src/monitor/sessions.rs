@@ -26,13 +26,15 @@ pub(super) struct SessionsQuery {
     model: Option<String>,
     /// `1h`, `24h` or `7d`.
     time_range: Option<String>,
+    /// The largest of what come first: `last` (used, unless told), `cost`, `errors`, `duration`, `requests`.
+    order: Option<String>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
     /// Sessions of a page, 50 unless told.
     limit: Option<usize>,
 }
 
-/// The sessions with requests that match, the one used last first.
+/// The sessions with requests that match, the one used last first unless another order is asked for.
 #[utoipa::path(get, path = "/api/monitor/sessions", params(SessionsQuery), responses(
     (status = 200, body = SessionsAnswer), (status = 400, body = ApiProblem)))]
 pub(super) async fn sessions(
@@ -49,8 +51,10 @@ pub(super) async fn sessions(
             Failure::new(StatusCode::BAD_REQUEST, message)
         })?),
     };
+    let order = stored::order(asked.order.as_deref().unwrap_or_default())
+        .map_err(|why| Failure::new(StatusCode::BAD_REQUEST, why))?;
     let limit = asked.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
-    Ok(Json(blocking(move || Ok(stored::list(&monitor.store, &filter, after, limit)?)).await?))
+    Ok(Json(blocking(move || Ok(stored::list(&monitor.store, &filter, order, after, limit)?)).await?))
 }
 
 fn place(cursor: &str) -> Option<(i64, String)> {

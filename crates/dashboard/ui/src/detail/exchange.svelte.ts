@@ -1,4 +1,5 @@
 // One exchange as the pane shows it: fetched once, followed while it runs, fetched anew at its end or after a gap.
+import { untrack } from 'svelte';
 import { api, ApiError, unwrap } from '../lib/api/client';
 import { live, type Delta } from '../lib/live.svelte';
 import type { Deleted, RequestDetail, RequestRow, StreamChunk } from '../lib/types';
@@ -47,7 +48,8 @@ export class Exchange {
       }),
       live.onReset(() => void this.fetch()),
     ];
-    void this.fetch();
+    // What it reads of its own state must not start it anew.
+    untrack(() => void this.fetch());
     return () => {
       this.#abort.abort();
       for (const end of ends) end();

@@ -22,6 +22,7 @@ export interface Place {
   page: Page;
   /** The request or the session that is open, or the two that are compared (`A..B`); empty: none. */
   id: string;
+  /** The part of the page that is shown: a tab of a request, the order of the sessions. */
   tab: string;
   filters: Filters;
 }
@@ -53,7 +54,7 @@ export function formatPlace(place: Place): string {
   const root = place.page === 'requests' && !place.id ? BASE : `${BASE}/${place.page}`;
   const path = place.id ? `${root}/${encodeURIComponent(place.id)}` : root;
   const query = filterQuery(place.filters);
-  if (place.id && place.tab) query.set('tab', place.tab);
+  if (place.tab) query.set('tab', place.tab);
   const text = query.toString();
   return text ? `${path}?${text}` : path;
 }

@@ -88,6 +88,7 @@ const shell = {
   'cards.in': 'Tokens in',
   'cards.out': 'Tokens out',
   'cards.unpriced': '{n} without a price',
+  'cards.slow': 'Show the slowest',
   'cards.cached': '{n} cached',
   'cards.written': '{n} written',
   'cards.fresh': '{n} fresh',

@@ -89,6 +89,7 @@ export const zh: Messages = {
   'cards.in': '输入 token',
   'cards.out': '输出 token',
   'cards.unpriced': '{n} 个没有价格',
+  'cards.slow': '查看最慢的',
   'cards.cached': '缓存 {n}',
   'cards.written': '写入 {n}',
   'cards.fresh': '未命中 {n}',
