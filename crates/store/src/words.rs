@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::list::{self, EntryRef};
 use crate::packs::Kind;
 use rusqlite::{Connection, params};
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 /// Longer runs are no words but encoded data.
@@ -35,21 +37,55 @@ const STRUCTURE: [&str; 16] = [
 
 /// Lets search find a piece by its text.
 pub(crate) fn index(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    let mut words = String::new();
-    for_each(text, &mut |_, word| {
-        if !seen.contains(word) {
-            seen.insert(word.to_owned());
-            words.push_str(word);
-            words.push(' ');
-        }
-    });
+    let words = once_each(text);
     if !words.is_empty() {
         connection
             .prepare_cached("INSERT INTO text (rowid, words) VALUES (?, ?)")?
             .execute(params![place, words])?;
     }
     Ok(())
+}
+
+/// The words of a text with a space after each, hardly any twice.
+fn once_each(text: &str) -> String {
+    let mut words = String::new();
+    // Where in `words` a word of this hash is. Of two with one hash the later is kept: the other is then written again, which does no harm.
+    let mut seen: HashMap<u32, Range<usize>, BuildHasherDefault<Itself>> = HashMap::default();
+    for_each(text, &mut |_, word| {
+        let begin = words.len();
+        let known = seen.entry(hash(word)).or_default();
+        if words.get(known.clone()) != Some(word) {
+            words.push_str(word);
+            *known = begin..words.len();
+            words.push(' ');
+        }
+    });
+    words
+}
+
+/// FNV-1a.
+fn hash(word: &str) -> u32 {
+    word.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// For keys that are hashes already: spread over the upper bits, too, which a table looks at.
+#[derive(Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = (self.0 ^ u64::from(hash)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 /// As [`index`], for a piece that may have been indexed before by the same text.
@@ -82,7 +118,14 @@ fn for_each(text: &str, each: &mut dyn FnMut(Range<usize>, &str)) {
         word.clear();
     };
     for (at, letter) in text.char_indices() {
-        if !letter.is_alphanumeric() {
+        if letter.is_ascii_alphanumeric() {
+            if word.is_empty() {
+                begin = at;
+            }
+            word.push(letter.to_ascii_lowercase());
+            continue;
+        }
+        if letter.is_ascii() || !letter.is_alphanumeric() {
             end(&mut word, begin..at);
             continue;
         }
@@ -112,14 +155,12 @@ fn has_no_spaces(letter: char) -> bool {
 
 /// The inside of a JSON string without its escapes; bytes that are no UTF-8 are replaced.
 fn unescape(bytes: &[u8]) -> String {
-    let escaped = String::from_utf8_lossy(bytes);
+    let escaped = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     let mut text = String::with_capacity(escaped.len());
-    let mut letters = escaped.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\\' {
-            text.push(letter);
-            continue;
-        }
+    let mut rest = escaped.as_ref();
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        let mut letters = rest[at + 1..].chars();
         match letters.next() {
             Some('n') => text.push('\n'),
             Some('t') => text.push('\t'),
@@ -143,7 +184,9 @@ fn unescape(bytes: &[u8]) -> String {
             Some(other) => text.push(other),
             None => {}
         }
+        rest = letters.as_str();
     }
+    text.push_str(rest);
     text
 }
 
