@@ -153,6 +153,7 @@ fn small(count: usize, seeds: [u64; 3]) -> Vec<Request> {
     requests.collect()
 }
 
+#[derive(Clone, Copy)]
 struct Talk {
     /// Bytes that all the requests share.
     length: usize,
