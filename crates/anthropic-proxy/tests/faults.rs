@@ -20,7 +20,7 @@ fn ended(proxy: &Proxy) -> Value {
 }
 
 /// Ends with a reset instead of a FIN.
-fn reset(client: Client) {
+fn reset(client: &Client) {
     SockRef::from(&client.0).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
@@ -32,12 +32,12 @@ fn wait_for_the_end(mut client: Client) {
 #[test]
 fn what_an_upstream_does_wrong_is_told_to_the_client_and_recorded() {
     let faults: [(&str, Script, &str, &str); 13] = [
-        ("resets before it has read anything", |client| reset(client), "HTTP/1.1 502", "connect_error"),
+        ("resets before it has read anything", |client| reset(&client), "HTTP/1.1 502", "connect_error"),
         (
             "resets after the request",
             |mut client| {
                 raw::read_request(&mut client);
-                reset(client);
+                reset(&client);
             },
             "HTTP/1.1 502",
             "connect_error",
