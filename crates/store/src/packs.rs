@@ -124,9 +124,25 @@ pub(crate) struct Packs {
     known: Known,
     /// How many more records, bodies and links need a pack than the database says.
     users: BTreeMap<i64, i64>,
+    /// What search is told at the end of the batch. The index gathers what comes in a row; each other statement would make it write
+    /// what it has.
+    texts: Vec<Text>,
+}
+
+/// What a piece says.
+struct Text {
+    place: i64,
+    words: String,
+    /// The piece may have said something before.
+    may_be_known: bool,
 }
 
 impl Packs {
+    /// Lets search find a piece by a text that its bytes do not show.
+    pub(crate) fn say(&mut self, place: i64, text: &str) {
+        self.texts.push(Text { place, words: words::once_each(text), may_be_known: true });
+    }
+
     /// The place of a piece that is stored once, and whether it is new.
     pub(crate) fn place(
         &mut self,
@@ -151,7 +167,7 @@ impl Packs {
                     .prepare_cached("INSERT INTO piece (key, place) VALUES (?, ?)")?
                     .execute(params![key, place])?;
                 if let Some(text) = (piece.text)() {
-                    words::index(connection, place, &text)?;
+                    self.texts.push(Text { place, words: words::once_each(&text), may_be_known: false });
                 }
                 place
             }
@@ -221,6 +237,12 @@ impl Packs {
                 .execute(params![more, pack])?;
         }
         self.open.retain(|_, pack| !pack.is_full());
+        for text in std::mem::take(&mut self.texts) {
+            if text.may_be_known {
+                words::forget(connection, text.place)?;
+            }
+            words::index(connection, text.place, &text.words)?;
+        }
         Ok(())
     }
 
