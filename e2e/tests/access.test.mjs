@@ -162,6 +162,22 @@ test("every action of the list and the detail is reached by keyboard, with the f
   await done();
 });
 
+test("on pages of figures / leads to the filter and Esc one level back", async () => {
+  const { page, done } = await openPage(browser, stack, "/monitor/sessions/s-1");
+  await page.getByRole("heading", { name: "Turns" }).waitFor();
+  await page.keyboard.press("Escape");
+  await until("the list", () => /\/monitor\/sessions$/.test(page.url()));
+  await page.keyboard.press("/");
+  await page.keyboard.type("status:error");
+  await page.keyboard.press("Enter");
+  await until("the filter", () => /q=status%3Aerror/.test(page.url()));
+  await page.goto(`${stack.url}/monitor/compare/${rows[0].id}..${rows[1].id}`);
+  await page.getByRole("heading", { name: "Messages" }).waitFor();
+  await page.keyboard.press("Escape");
+  await until("the requests", () => /\/monitor(\?|$)/.test(page.url()));
+  await done();
+});
+
 test("with less motion wanted nothing moves", async () => {
   const { page, done } = await openPage(browser, empty, "/monitor", { reducedMotion: "reduce" });
   await page.getByText("waiting for the first one").waitFor();
