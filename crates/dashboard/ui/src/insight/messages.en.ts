@@ -293,4 +293,7 @@ export const insightEn = {
   'fills.other': 'Other',
   'fills.answer': 'The answer',
   'fills.server_tools': 'Searches',
+  'limits.kind.api key': 'api key',
+  'limits.kind.oauth': 'subscription',
+  'limits.kind.token': 'token',
 } as const;

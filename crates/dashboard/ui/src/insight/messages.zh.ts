@@ -281,4 +281,7 @@ export const insightZh: Record<keyof typeof insightEn, string> = {
   'fills.other': '其他',
   'fills.answer': '回答',
   'fills.server_tools': '搜索',
+  'limits.kind.api key': 'API 密钥',
+  'limits.kind.oauth': '订阅',
+  'limits.kind.token': '令牌',
 };
