@@ -25,7 +25,7 @@ const LAYER: usize = 256 << 10;
 /// Bits of a place that number the piece in its pack.
 const INDEX_BITS: u32 = 16;
 
-/// Packs that are filled side by side, each with some 2 MiB of memory for its compression. More sessions than that share them.
+/// Packs that are filled side by side, each with less than 1 MiB of memory for its compression. More sessions than that share them.
 const OPEN: u64 = 16;
 
 /// What the compression of a pack looks back over, as a power of two: the pack and its last layer.
@@ -34,8 +34,8 @@ const WINDOW_LOG: u32 = 19;
 /// Places that are remembered, so that the database need not be asked for each piece of each turn.
 const KNOWN: usize = 64 << 10;
 
-/// Higher levels gain a twentieth and cost more memory for each open pack.
-const LEVEL: i32 = 3;
+/// Higher levels gain little and cost time and memory for each open pack.
+const LEVEL: i32 = 1;
 
 /// The pack of a place.
 pub(crate) fn pack_of(place: i64) -> i64 {

@@ -107,18 +107,19 @@ impl<'a> Block<'a> {
 }
 
 /// Every string with its length before it, so that no two lists of them hash alike by chance.
-struct Hash(blake3::Hasher);
+/// What is to be hashed is put together first: in one go that is many times as quick.
+struct Hash(Vec<u8>);
 
 impl Hash {
     fn new(role: &str) -> Hash {
-        let mut hash = Hash(blake3::Hasher::new());
+        let mut hash = Hash(Vec::new());
         hash.add(role);
         hash
     }
 
     fn add(&mut self, text: &str) {
-        self.0.update(&(text.len() as u64).to_le_bytes());
-        self.0.update(text.as_bytes());
+        self.0.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(text.as_bytes());
     }
 
     fn field(&mut self, name: &str, value: &str) -> &mut Hash {
@@ -158,7 +159,7 @@ impl Hash {
 
     fn finish(self) -> [u8; 16] {
         let mut short = [0; 16];
-        self.0.finalize_xof().fill(&mut short);
+        short.copy_from_slice(&blake3::hash(&self.0).as_bytes()[..16]);
         short
     }
 }
