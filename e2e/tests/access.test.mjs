@@ -138,7 +138,7 @@ test("Chinese is complete: no label is the English one", async () => {
   // What is recorded is shown as it is; it is no label of ours.
   const data = JSON.stringify(await Promise.all(["requests", "sessions", "limits", "config", "client", "usage?by=model", "context?limit=200"].map((path) => stack.get(`/api/monitor/${path}`)))) + JSON.stringify(await stack.detail(rows[0])) + JSON.stringify(await stack.detail(rows[1]));
   // Of the protocol: request lines, the names of blocks.
-  const isData = (text) => data.includes(JSON.stringify(text).slice(1, -1)) || /^POST \/v1|^\d (thinking|text|tool_use)\b/.test(text);
+  const isData = (text) => data.includes(JSON.stringify(text).slice(1, -1)) || /^POST \/v1|^\d (thinking|text|tool_use)\b|^(user|assistant): /.test(text);
   const ours = [...untranslated].filter((text) => !isData(text));
   assert.deepEqual(ours, []);
 });
