@@ -20,6 +20,8 @@ use crate::lifecycle::Lifecycle;
 /// Limits towards clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
+    /// Connections at a time; whoever comes then waits until one ends.
+    pub connections: usize,
     /// Bytes of a head, request or response. Also what is read ahead of a request that is in flight.
     pub head_bytes: usize,
     /// Field lines of a head.
@@ -38,6 +40,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
+            connections: usize::MAX,
             head_bytes: 128 * 1024,
             headers: 512,
             first_byte_time: Duration::from_secs(60),
@@ -87,7 +90,7 @@ pub async fn serve<H: Handler>(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            (stream, peer) = acceptor.accept() => {
+            (stream, peer) = acceptor.accept(), if connections.len() < settings.connections => {
                 report.accepted += 1;
                 connections.spawn(client::run(stream, peer, Arc::clone(&context)));
             }

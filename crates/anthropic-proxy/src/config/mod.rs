@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) on_client_disconnect: relay::OnClientDisconnect,
     /// Bound of the queue to the recorder, in bytes.
     pub(crate) queue_bytes: usize,
+    /// Connections of clients at a time.
+    pub(crate) max_connections: usize,
     /// What is kept of the record at the most.
     pub(crate) limits: Limits,
     /// How long streams in flight may go on when the program is asked to end.
@@ -91,6 +93,7 @@ impl Config {
             values::extra_ca_files(layers).err(),
             values::on_client_disconnect(layers).err(),
             values::queue_bytes(layers).err(),
+            values::max_connections(layers).err(),
             values::limits(layers).err(),
             values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000).err(),
             values::prices(layers).err(),
@@ -114,6 +117,7 @@ impl Config {
             extra_ca_files: values::extra_ca_files(layers)?,
             on_client_disconnect: values::on_client_disconnect(layers)?,
             queue_bytes: values::queue_bytes(layers)?,
+            max_connections: values::max_connections(layers)?,
             limits: values::limits(layers)?,
             shutdown_grace: values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000)?,
             allowed_hosts: values::allowed_hosts(layers),

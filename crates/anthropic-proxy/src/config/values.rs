@@ -145,6 +145,19 @@ pub(super) fn queue_bytes(layers: &Layers<'_>) -> anyhow::Result<usize> {
     }
 }
 
+pub(super) fn max_connections(layers: &Layers<'_>) -> anyhow::Result<usize> {
+    let Some(found) = layers.find("MAX_CONNECTIONS") else { return Ok(4096) };
+    match found.text.parse::<usize>() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(unusable(
+            "MAX_CONNECTIONS",
+            found,
+            "is no number above 0",
+            "MAX_CONNECTIONS=4096 is the default",
+        )),
+    }
+}
+
 pub(super) fn limits(layers: &Layers<'_>) -> anyhow::Result<Limits> {
     let read = |name, parse: fn(&str) -> Option<u64>, hint| match layers.find(name) {
         None => Ok(None),
