@@ -323,8 +323,10 @@ fn changes_are_told_live_and_a_cursor_takes_them_up_again() {
         cursor = at;
     }
     // What runs can be opened, with all that has come.
-    let list = proxy.get("/api/monitor/requests?status=pending");
-    let id = list["data"][0]["id"].as_str().unwrap();
+    let id = proxy.wait("the row", || {
+        let list = proxy.get("/api/monitor/requests?status=pending");
+        list["data"][0]["id"].as_str().map(str::to_owned)
+    });
     let detail = proxy.get(&format!("/api/monitor/requests/{id}"));
     assert_eq!(detail["streamChunks"].as_array().unwrap().len(), 3);
     assert_eq!(detail["mergedContent"]["completeText"], "Hello");
