@@ -37,6 +37,10 @@ pub(crate) struct Config {
     pub(crate) upstream: UpstreamUrl,
     /// How long the upstream may stay silent.
     pub(crate) request_timeout: Duration,
+    /// How long a client may take to send a request's head.
+    pub(crate) head_timeout: Duration,
+    /// Connections of clients that are served at the same time.
+    pub(crate) max_connections: usize,
     /// What is logged.
     pub(crate) log_level: LogLevel,
     /// Where the record is kept.
@@ -86,6 +90,8 @@ impl Config {
             values::monitor_token(layers, addresses).err(),
             values::given_token(layers, "PROXY_TOKEN").err(),
             values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000).err(),
+            values::milliseconds(layers, "HEAD_TIMEOUT", 30_000).err(),
+            values::max_connections(layers).err(),
             values::log_level(layers).err(),
             values::data(layers).err(),
             values::extra_ca_files(layers).err(),
@@ -109,6 +115,8 @@ impl Config {
             host,
             upstream,
             request_timeout: values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000)?,
+            head_timeout: values::milliseconds(layers, "HEAD_TIMEOUT", 30_000)?,
+            max_connections: values::max_connections(layers)?,
             log_level: values::log_level(layers)?,
             data: values::data(layers)?,
             extra_ca_files: values::extra_ca_files(layers)?,

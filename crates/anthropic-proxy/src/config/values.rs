@@ -73,6 +73,19 @@ pub(super) fn milliseconds(layers: &Layers<'_>, name: &str, default: u64) -> any
     }
 }
 
+pub(super) fn max_connections(layers: &Layers<'_>) -> anyhow::Result<usize> {
+    let Some(found) = layers.find("MAX_CONNECTIONS") else { return Ok(8192) };
+    match found.text.parse::<usize>() {
+        Ok(number) if (1..=1_000_000).contains(&number) => Ok(number),
+        _ => Err(unusable(
+            "MAX_CONNECTIONS",
+            found,
+            "is no number from 1 to 1000000",
+            "MAX_CONNECTIONS=8192 is the default",
+        )),
+    }
+}
+
 pub(super) fn log_level(layers: &Layers<'_>) -> anyhow::Result<LogLevel> {
     let Some(found) = layers.find("LOG_LEVEL") else { return Ok(LogLevel::Info) };
     match found.text.to_ascii_uppercase().as_str() {
