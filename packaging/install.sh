@@ -22,9 +22,9 @@ machine() {
   case "$(uname -s)" in
     Darwin) echo "$cpu-apple-darwin" ;;
     Linux)
-      # glibc 2.28 is what the program for gnu is built against; the one for musl runs anywhere.
+      # glibc 2.35 is what the program for gnu is built against; the one for musl runs anywhere.
       libc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2\.\([0-9]*\).*/\1/p')
-      if [ "${libc:-0}" -ge 28 ]; then echo "$cpu-unknown-linux-gnu"; else echo "$cpu-unknown-linux-musl"; fi
+      if [ "${libc:-0}" -ge 35 ]; then echo "$cpu-unknown-linux-gnu"; else echo "$cpu-unknown-linux-musl"; fi
       ;;
     *) fail "there is no program for $(uname -s) here" "on Windows use install.ps1 in PowerShell" ;;
   esac

@@ -72,8 +72,8 @@ impl Load {
         let seeds = [self.kind as u64, round as u64, connection as u64];
         match self.kind {
             Kind::Small | Kind::One | Kind::Overload => small(self.each, seeds),
-            Kind::Turns => talk(self.each, seeds, Talk { length: 200_000, deltas: 300, pace: 0 }),
-            Kind::Paced => talk(self.each, seeds, Talk { length: 100_000, deltas: 100, pace: 10 }),
+            Kind::Turns => talk(self.each, seeds, &Talk { length: 200_000, deltas: 300, pace: 0 }),
+            Kind::Paced => talk(self.each, seeds, &Talk { length: 100_000, deltas: 100, pace: 10 }),
             Kind::Large => large(self.each, seeds),
             Kind::Sessions => session(self.each, seeds),
         }
@@ -153,6 +153,7 @@ fn small(count: usize, seeds: [u64; 3]) -> Vec<Request> {
     requests.collect()
 }
 
+#[derive(Clone, Copy)]
 struct Talk {
     /// Bytes that all the requests share.
     length: usize,
@@ -162,7 +163,7 @@ struct Talk {
 }
 
 /// Requests that share a long conversation and end in a question of their own.
-fn talk(count: usize, seeds: [u64; 3], talk: Talk) -> Vec<Request> {
+fn talk(count: usize, seeds: [u64; 3], talk: &Talk) -> Vec<Request> {
     let mut words = Words::new(&seeds);
     let mut shared = opening(true);
     let mut role = "user";

@@ -11,8 +11,9 @@ const name = process.platform === 'win32' ? 'anthropic-proxy.exe' : 'anthropic-p
 function packages() {
   const base = `anthropic-proxy-${process.platform}-${process.arch}`;
   if (process.platform !== 'linux') return [base];
-  const glibc = process.report?.getReport().header.glibcVersionRuntime;
-  return glibc ? [`${base}-gnu`, `${base}-musl`] : [`${base}-musl`];
+  // The one for gnu is built against glibc 2.35.
+  const [, minor = '0'] = (process.report?.getReport().header.glibcVersionRuntime ?? '').split('.');
+  return Number(minor) >= 35 ? [`${base}-gnu`, `${base}-musl`] : [`${base}-musl`, `${base}-gnu`];
 }
 
 function program() {

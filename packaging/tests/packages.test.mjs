@@ -14,7 +14,7 @@ import { TARGETS } from '../npm/build.mjs';
 
 const run = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const program = process.env.ANTHROPIC_PROXY_BIN ?? join(root, 'target', 'release', 'anthropic-proxy');
+const program = process.env.ANTHROPIC_PROXY_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'release', 'anthropic-proxy');
 const cpu = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
 const target = process.platform === 'darwin' ? `${cpu}-apple-darwin` : `${cpu}-unknown-linux-gnu`;
 const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;

@@ -14,8 +14,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use support::{PATIENCE, command};
+use support::{command, wait};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -107,27 +106,14 @@ impl Recorded {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.split_whitespace().find_map(|word| word.strip_suffix("/monitor;")).unwrap().to_owned();
         let port = url.rsplit(':').next().unwrap().to_owned();
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let stats: Value = ureq::get(format!("{url}/api/monitor/stats"))
-                .call()
-                .unwrap()
-                .into_body()
-                .read_json()
-                .unwrap();
-            if stats["successCount"].as_u64().unwrap_or(0) > 4 {
-                let config: Value = ureq::get(format!("{url}/api/monitor/config"))
-                    .call()
-                    .unwrap()
-                    .into_body()
-                    .read_json()
-                    .unwrap();
-                let upstream = config["upstream"].as_str().unwrap().to_owned();
-                return Recorded { child, folder, port, upstream };
-            }
-            assert!(Instant::now() < until, "there is traffic: {stats}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let get = |path: &str| -> Value {
+            ureq::get(format!("{url}{path}")).call().unwrap().into_body().read_json().unwrap()
+        };
+        wait("traffic", || {
+            (get("/api/monitor/stats")["successCount"].as_u64().unwrap_or(0) > 4).then_some(())
+        });
+        let upstream = get("/api/monitor/config")["upstream"].as_str().unwrap().to_owned();
+        Recorded { child, folder, port, upstream }
     }
 
     /// What `sh` says to a block; an error if it fails.

@@ -96,3 +96,23 @@ fn a_proxy_that_others_reach_starts_no_demonstration() {
     assert_eq!(answer.status().as_u16(), 409);
     assert!(answer.body_mut().read_to_string().unwrap().contains("anthropic-proxy demo"));
 }
+
+#[test]
+fn live_streams_have_places_and_more_are_refused_until_one_is_free() {
+    let upstream = Echoing::start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let proxy = Proxy::with(&upstream.url, &[]);
+    let open = || {
+        let mut page = Client::connect(proxy.authority());
+        page.send("GET /api/monitor/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let head = String::from_utf8(page.read_until(b"\r\n\r\n")).unwrap();
+        (page, head)
+    };
+    let mut pages: Vec<_> = (0..256).map(|_| open()).collect();
+    assert!(pages.iter().all(|(_, head)| head.starts_with("HTTP/1.1 200")));
+    let (_, refused) = open();
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    // Traffic is not touched by that.
+    Client::connect(proxy.authority()).send(call(BODY)).read_until(b"ok");
+    pages.pop();
+    wait("a place", || open().1.starts_with("HTTP/1.1 200").then_some(()));
+}

@@ -22,7 +22,7 @@ pub struct ApiError {
 /// Reads an error body: `{"type":"error","error":{"type","message"},"request_id"}`, or the shorter forms that gateways send
 /// (`{"error":{"message"}}`, `{"error":"text"}`). `None` for every other body.
 pub fn parse(body: &[u8]) -> Option<ApiError> {
-    let text = String::from_utf8_lossy(body);
+    let text = json::lossy(body);
     // Only the outermost level is looked at, because most bodies are no errors, and some are long.
     let (entries, damage) = json::entries(&text);
     if !entries?.iter().any(|(key, _)| key == "error") && damage.is_none() {

@@ -83,18 +83,6 @@ pub(crate) async fn run<H: Handler>(stream: TcpStream, peer: SocketAddr, context
     }
 }
 
-/// Tells a client that there are too many others. What it sends is not looked at.
-pub(crate) async fn turn_away<H: Handler>(stream: TcpStream, context: Arc<Context<H>>) {
-    tune(&stream);
-    let mut client = Client { stream, inbox: Vec::new(), fin: false, cut_on_drop: false };
-    let problem = Problem::TooManyConnections(context.settings.connections);
-    let reply = context.handler.error_reply(problem.status(), &problem);
-    let told = client.send_reply(problem.status(), &reply, true, true, &context).await;
-    if told == After::Close {
-        client.close(&context).await;
-    }
-}
-
 impl Client {
     async fn next<H: Handler>(
         &mut self,

@@ -16,9 +16,6 @@ pub enum Problem {
     /// The head of the request did not come in time.
     #[error("the request head did not arrive within {}", seconds(*.0))]
     RequestHeadTimeout(Duration),
-    /// So many are served already.
-    #[error("all {0} connections are in use; try again later")]
-    TooManyConnections(usize),
     /// The body of the request breaks the chunked coding.
     #[error("the request body was refused: {0}")]
     BadRequestBody(ChunkError),
@@ -50,7 +47,6 @@ impl Problem {
             | Problem::NoAnswer(_)
             | Problem::BadAnswer(_)
             | Problem::UnexpectedUpgrade => 502,
-            Problem::TooManyConnections(_) => 503,
             Problem::Silence(_) => 504,
         }
     }

@@ -17,13 +17,10 @@ use crate::handler::Handler;
 use crate::head::Limits;
 use crate::lifecycle::Lifecycle;
 
-/// So many beyond the limit of connections are told so at the same time; more are closed without a word.
-const TURNED_AWAY: usize = 64;
-
 /// Limits towards clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Connections that are served at the same time; whoever comes then is told with 503.
+    /// Connections at a time; whoever comes then waits until one ends.
     pub connections: usize,
     /// Bytes of a head, request or response. Also what is read ahead of a request that is in flight.
     pub head_bytes: usize,
@@ -43,7 +40,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            connections: 8192,
+            connections: usize::MAX,
             head_bytes: 128 * 1024,
             headers: 512,
             first_byte_time: Duration::from_secs(60),
@@ -90,25 +87,12 @@ pub async fn serve<H: Handler>(
     let mut report = ServeReport::default();
     let mut acceptor = Acceptor { listeners, paused_until: None };
     let mut shutdown = pin!(shutdown);
-    let mut full = false;
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            (stream, peer) = acceptor.accept() => {
+            (stream, peer) = acceptor.accept(), if connections.len() < settings.connections => {
                 report.accepted += 1;
-                let served = connections.len();
-                // Said once each time, since strangers must not fill the log either.
-                if served >= settings.connections && !full {
-                    tracing::warn!(limit = settings.connections, "all connections are in use; clients are turned away");
-                }
-                full = served >= settings.connections;
-                if served < settings.connections {
-                    connections.spawn(client::run(stream, peer, Arc::clone(&context)));
-                } else if served < settings.connections + TURNED_AWAY {
-                    connections.spawn(client::turn_away(stream, Arc::clone(&context)));
-                } else {
-                    tracing::debug!(%peer, "a connection beyond the limit was closed at once");
-                }
+                connections.spawn(client::run(stream, peer, Arc::clone(&context)));
             }
             Some(ended) = connections.join_next() => note_panic(ended),
         }

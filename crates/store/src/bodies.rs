@@ -82,6 +82,11 @@ impl BodyWriter {
         self.finished.is_some()
     }
 
+    /// Whether it is finished, and the database does not know it.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.unsigned
+    }
+
     /// Whether it has what the database has not.
     pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
@@ -184,7 +189,7 @@ impl BodyWriter {
         put(target, &mut cutter, &mut tree, &self.tail, true, from_bytes)?;
         let root = whole(target, tree, from_bytes)?;
         if let (Some(root), Some(text)) = (root, &self.text) {
-            words::index_once(target.connection, root, text)?;
+            target.packs.say(root, text);
         }
         Ok(root)
     }

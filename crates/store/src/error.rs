@@ -59,6 +59,16 @@ pub enum OpenError {
         /// What the database said.
         why: String,
     },
+    /// An earlier version of the program has written it, and who only reads cannot bring it over.
+    #[error("the database {} was written by an older anthropic-proxy (format {found}, this one reads {known})\nhint: start anthropic-proxy once: it keeps a copy and brings the record over", .file.display())]
+    Older {
+        /// The file.
+        file: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
     /// A later version of the program has written it.
     #[error("the database {} was written by a newer anthropic-proxy (format {found}, this one knows {known})\nhint: use the newer program, or choose another folder with DATA_DIR", .file.display())]
     Newer {

@@ -53,8 +53,13 @@ pub(crate) fn existing(folder: &Path) -> Result<PathBuf, OpenError> {
         return Err(OpenError::Missing { folder: folder.to_owned() });
     }
     let connection = reader(&path).map_err(|error| explain(&path, &error))?;
-    known(&connection, &path)?;
-    Ok(path)
+    match known(&connection, &path)? {
+        0 => Err(OpenError::Missing { folder: folder.to_owned() }),
+        found if found < schema::VERSION => {
+            Err(OpenError::Older { file: path, found, known: schema::VERSION })
+        }
+        _ => Ok(path),
+    }
 }
 
 /// A connection that only reads. No memory map: what goes wrong on a disk is then an error, not a signal that ends the proxy.

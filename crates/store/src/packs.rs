@@ -25,7 +25,7 @@ const LAYER: usize = 256 << 10;
 /// Bits of a place that number the piece in its pack.
 const INDEX_BITS: u32 = 16;
 
-/// Packs that are filled side by side, each with some 2 MiB of memory for its compression. More sessions than that share them.
+/// Packs that are filled side by side, each with less than 1 MiB of memory for its compression. More sessions than that share them.
 const OPEN: u64 = 16;
 
 /// What the compression of a pack looks back over, as a power of two: the pack and its last layer.
@@ -34,8 +34,8 @@ const WINDOW_LOG: u32 = 19;
 /// Places that are remembered, so that the database need not be asked for each piece of each turn.
 const KNOWN: usize = 64 << 10;
 
-/// Higher levels gain a twentieth and cost more memory for each open pack.
-const LEVEL: i32 = 3;
+/// Higher levels gain little and cost time and memory for each open pack.
+const LEVEL: i32 = 1;
 
 /// The pack of a place.
 pub(crate) fn pack_of(place: i64) -> i64 {
@@ -124,9 +124,25 @@ pub(crate) struct Packs {
     known: Known,
     /// How many more records, bodies and links need a pack than the database says.
     users: BTreeMap<i64, i64>,
+    /// What search is told at the end of the batch. The index gathers what comes in a row; each other statement would make it write
+    /// what it has.
+    texts: Vec<Text>,
+}
+
+/// What a piece says.
+struct Text {
+    place: i64,
+    words: String,
+    /// The piece may have said something before.
+    may_be_known: bool,
 }
 
 impl Packs {
+    /// Lets search find a piece by a text that its bytes do not show.
+    pub(crate) fn say(&mut self, place: i64, text: &str) {
+        self.texts.push(Text { place, words: words::once_each(text), may_be_known: true });
+    }
+
     /// The place of a piece that is stored once, and whether it is new.
     pub(crate) fn place(
         &mut self,
@@ -151,7 +167,7 @@ impl Packs {
                     .prepare_cached("INSERT INTO piece (key, place) VALUES (?, ?)")?
                     .execute(params![key, place])?;
                 if let Some(text) = (piece.text)() {
-                    words::index(connection, place, &text)?;
+                    self.texts.push(Text { place, words: words::once_each(&text), may_be_known: false });
                 }
                 place
             }
@@ -221,6 +237,12 @@ impl Packs {
                 .execute(params![more, pack])?;
         }
         self.open.retain(|_, pack| !pack.is_full());
+        for text in std::mem::take(&mut self.texts) {
+            if text.may_be_known {
+                words::forget(connection, text.place)?;
+            }
+            words::index(connection, text.place, &text.words)?;
+        }
         Ok(())
     }
 

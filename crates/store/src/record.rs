@@ -4,6 +4,7 @@
 use crate::error::Error;
 use crate::exchange::{Exchange, Headers};
 use crate::packs::{Kind, Packs};
+use crate::row::{self, Names};
 use crate::shelf::Shelf;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
@@ -20,13 +21,13 @@ struct Read {
     headers: [Headers; 4],
 }
 
-/// Writes the record of the exchange in that row.
+/// Writes an exchange's row and its record. Returns the number of the row.
 pub(crate) fn put(
     connection: &Connection,
     packs: &mut Packs,
-    seq: i64,
+    names: &mut Names,
     exchange: &Exchange,
-) -> Result<(), Error> {
+) -> Result<i64, Error> {
     let written = Written {
         exchange,
         headers: [
@@ -38,25 +39,27 @@ pub(crate) fn put(
     };
     let record = serde_json::to_string(&written).map_err(|error| Error::Damaged(error.to_string()))?;
     if exchange.outcome.is_none() {
+        let seq = row::upsert(connection, names, exchange, None)?;
         connection
             .prepare_cached("INSERT OR REPLACE INTO running (exchange, record) VALUES (?, ?)")?
             .execute(params![seq, record])?;
-        return Ok(());
+        return Ok(seq);
     }
-    connection.prepare_cached("DELETE FROM running WHERE exchange = ?")?.execute([seq])?;
-    let before: Option<i64> = connection
-        .prepare_cached("SELECT record FROM exchange WHERE seq = ?")?
-        .query_row([seq], |row| row.get(0))?;
+    let known: Option<(i64, Option<i64>)> = connection
+        .prepare_cached("SELECT seq, record FROM exchange WHERE id = ?")?
+        .query_row([exchange.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     let session = exchange.session.as_ref().map(|session| session.id.as_str());
     let place = packs.add(connection, session, Kind::Record, record.as_bytes())?;
     packs.use_pack(place, 1);
-    if let Some(before) = before {
-        packs.use_pack(before, -1);
+    match known {
+        Some((_, Some(before))) => packs.use_pack(before, -1),
+        Some((seq, None)) => {
+            connection.prepare_cached("DELETE FROM running WHERE exchange = ?")?.execute([seq])?;
+        }
+        None => {}
     }
-    connection
-        .prepare_cached("UPDATE exchange SET record = ? WHERE seq = ?")?
-        .execute(params![place, seq])?;
-    Ok(())
+    row::upsert(connection, names, exchange, Some(place))
 }
 
 /// Reads the record of the exchange in that row, which is at `place` if it has ended.

@@ -116,7 +116,7 @@ impl Writer {
                 .optional()?;
             let Some(root) = root.flatten() else { return Ok(()) };
             match text {
-                Some(text) if seen.insert(root) => words::index_once(connection, root, text),
+                Some(text) if seen.insert(root) => words::say_anew(connection, root, text),
                 Some(_) => Ok(()),
                 None => index_below(connection, &shelf, root, seen),
             }
@@ -145,7 +145,7 @@ fn index_below(
             }
             Ok(words::of_piece(kind, bytes))
         })?;
-        words::index_once(connection, place, &text.unwrap_or_default())?;
+        words::say_anew(connection, place, &text.unwrap_or_default())?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ impl Names {
 }
 
 /// What [`upsert`] writes, in the order of its values.
-const COLUMNS: [&str; 41] = [
+const COLUMNS: [&str; 42] = [
     "id",
     "started_us",
     "status",
@@ -123,6 +123,7 @@ const COLUMNS: [&str; 41] = [
     "cache_cause",
     "lost_tokens",
     "lost_cost",
+    "record",
 ];
 
 /// One statement for a new row and a known one. A session that is pinned pins what joins it.
@@ -149,8 +150,13 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Writes an exchange's row, new or known. Returns the number of the row.
-pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exchange) -> Result<i64, Error> {
+/// Writes an exchange's row, new or known; `record` is the place of its record, if it has ended. Returns the number of the row.
+pub(crate) fn upsert(
+    connection: &Connection,
+    names: &mut Names,
+    exchange: &Exchange,
+    record: Option<i64>,
+) -> Result<i64, Error> {
     let summed = |number: u64| number.min(SUM_LIMIT).cast_signed();
     let time = |us: Option<u64>| us.map(|us| i64::try_from(us).unwrap_or(i64::MAX));
     let usage = &exchange.usage;
@@ -202,6 +208,7 @@ pub(crate) fn upsert(connection: &Connection, names: &mut Names, exchange: &Exch
         verdict.map(|verdict| cause_number(verdict.cause)),
         verdict.map(|verdict| summed(verdict.lost_tokens)),
         verdict.and_then(|verdict| verdict.lost_pico).map(money),
+        record,
     ];
     let seq = connection.prepare_cached(&UPSERT)?.query_row(values, |row| row.get(0))?;
     for tool in &exchange.tools {

@@ -9,9 +9,9 @@ use crate::exchange::{Capture, Exchange};
 use crate::frames::FrameWriter;
 use crate::packs::Packs;
 use crate::query::Side;
+use crate::record;
 use crate::row::Names;
 use crate::shelf::Shelf;
-use crate::{record, row};
 use rusqlite::Connection;
 use std::time::{Duration, Instant};
 
@@ -66,10 +66,30 @@ impl Underway {
             let reason = "a part of the body could not be written to disk".to_owned();
             self.exchange.capture = Capture { complete: false, reason: Some(reason) };
         }
-        let seq = row::upsert(desk.connection, desk.names, &self.exchange)?;
-        record::put(desk.connection, desk.packs, seq, &self.exchange)?;
+        let seq = record::put(desk.connection, desk.packs, desk.names, &self.exchange)?;
         self.seq = Some(seq);
         Ok(seq)
+    }
+
+    /// Whether its row, or a body that is finished, is not in the database as it is.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.seq.is_none() || self.bodies.iter().flatten().any(BodyWriter::is_unsigned)
+    }
+
+    /// Hands its row to the database, and its bodies that are finished.
+    pub(crate) fn write_sure(&mut self, desk: &mut Desk<'_>) -> Result<(), Error> {
+        self.row(desk)?;
+        for side in [Side::Request, Side::Response] {
+            if self.bodies[side.number() as usize].as_ref().is_some_and(BodyWriter::is_unsigned) {
+                self.write_body(desk, side, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When it began, to write what is new in that order.
+    pub(crate) fn started_us(&self) -> i64 {
+        self.exchange.started_us
     }
 
     /// Hands everything to the database; of an exchange that ended, as the end.

@@ -35,9 +35,8 @@ const STRUCTURE: [&str; 16] = [
     "service_tier",
 ];
 
-/// Lets search find a piece by its text.
-pub(crate) fn index(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
-    let words = once_each(text);
+/// Lets search find a piece by what [`once_each`] says of its text.
+pub(crate) fn index(connection: &Connection, place: i64, words: &str) -> Result<(), Error> {
     if !words.is_empty() {
         connection
             .prepare_cached("INSERT INTO text (rowid, words) VALUES (?, ?)")?
@@ -46,8 +45,20 @@ pub(crate) fn index(connection: &Connection, place: i64, text: &str) -> Result<(
     Ok(())
 }
 
+/// Lets search not find a piece any more.
+pub(crate) fn forget(connection: &Connection, place: i64) -> Result<(), Error> {
+    connection.prepare_cached("DELETE FROM text WHERE rowid = ?")?.execute([place])?;
+    Ok(())
+}
+
+/// As [`index`], of a text, for a piece that may have said something before.
+pub(crate) fn say_anew(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
+    forget(connection, place)?;
+    index(connection, place, &once_each(text))
+}
+
 /// The words of a text with a space after each, hardly any twice.
-fn once_each(text: &str) -> String {
+pub(crate) fn once_each(text: &str) -> String {
     let mut words = String::new();
     // Where in `words` a word of this hash is. Of two with one hash the later is kept: the other is then written again, which does no harm.
     let mut seen: HashMap<u32, Range<usize>, BuildHasherDefault<Itself>> = HashMap::default();
@@ -86,12 +97,6 @@ impl Hasher for Itself {
     fn write_u32(&mut self, hash: u32) {
         self.0 = (self.0 ^ u64::from(hash)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
-}
-
-/// As [`index`], for a piece that may have been indexed before by the same text.
-pub(crate) fn index_once(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
-    connection.prepare_cached("DELETE FROM text WHERE rowid = ?")?.execute([place])?;
-    index(connection, place, text)
 }
 
 /// The words of a text, in order.

@@ -61,6 +61,8 @@ struct Held {
     running: HashMap<Uuid, Underway>,
     /// Ended, but not committed yet.
     ended: HashMap<Uuid, Underway>,
+    /// Something of what runs is not in the database as it is: it is written with the batch, once for all that was saved of it.
+    unsaved: bool,
     /// A batch was lost: all of this has to be written again.
     again: bool,
     /// Exchanges that had to be given up.
@@ -81,8 +83,8 @@ impl Writer {
         }
     }
 
-    /// Writes an exchange, new or known, into the open batch. Once it has an outcome, what was appended to it is written too and its
-    /// bodies are finished; it must not be saved without an outcome, or be appended to, after that.
+    /// Writes an exchange, new or known, into the open batch: at its end while it runs, so that all that is saved of it in one batch
+    /// costs one write. Once it has an outcome, what was appended to it is written too and its bodies are finished; it must not be saved without an outcome, or be appended to, after that.
     ///
     /// # Errors
     /// When the database refuses. It is kept in memory and tried again with each commit.
@@ -98,13 +100,10 @@ impl Writer {
         let has_ended = exchange.outcome.is_some();
         let place = if has_ended { &mut self.held.ended } else { &mut self.held.running };
         place.insert(id, underway);
-        self.write(|held, desk| {
-            if has_ended {
-                held.ended.get_mut(&id).map_or(Ok(()), |underway| underway.write(desk))
-            } else {
-                held.running.get_mut(&id).map_or(Ok(()), |underway| underway.row(desk).map(|_| ()))
-            }
-        })
+        if !has_ended {
+            return self.put_off(id);
+        }
+        self.write(|held, desk| held.ended.get_mut(&id).map_or(Ok(()), |underway| underway.write(desk)))
     }
 
     /// Appends to a body of an exchange that was saved and has not ended. It waits in memory, up to 1 MiB a body.
@@ -141,13 +140,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a body: what waits is written, its length and hash are noted. A body that nothing was appended to is empty.
+    /// Ends a body: at the end of the batch what waits is written, its length and hash are noted. A body that nothing was appended to
+    /// is empty.
     ///
     /// # Errors
-    /// When the exchange is not known, or the database refuses. What waits is kept and tried again with each commit.
+    /// When the exchange is not known.
     pub fn finish_body(&mut self, id: Uuid, side: Side) -> Result<BodySummary, Error> {
         let summary = self.held.running(id)?.body(side).finish();
-        self.write(|held, desk| held.running(id)?.write_body(desk, side, true))?;
+        self.put_off(id)?;
         Ok(summary)
     }
 
@@ -185,6 +185,7 @@ impl Writer {
     /// When the database refuses. The batch is kept in memory and tried again with the next commit.
     pub fn commit(&mut self) -> Result<(), Error> {
         let pending = self.held.again
+            || self.held.unsaved
             || !lock(&self.connection).is_autocommit()
             || self.held.running.values().any(|underway| underway.is_due(UNSAFE));
         if !pending {
@@ -333,7 +334,11 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.write(|_, desk| work(desk.connection))
+        self.write(|_, desk| {
+            // What search is to be told waits there.
+            desk.packs.flush(desk.connection)?;
+            work(desk.connection)
+        })
     }
 
     /// Ends an exchange with what the database has of it: one of another process, or of another format.
@@ -341,6 +346,15 @@ impl Writer {
         self.held.running.remove(&exchange.id);
         let mut underway = Underway::new(exchange.clone());
         self.write(|_, desk| underway.seal(desk))
+    }
+
+    /// Leaves what was saved of a running exchange to the end of the batch, unless readers see the batch as it grows.
+    fn put_off(&mut self, id: Uuid) -> Result<(), Error> {
+        self.held.unsaved = true;
+        if self.shares {
+            self.write(|held, desk| held.running(id)?.write_sure(desk))?;
+        }
+        Ok(())
     }
 
     /// Does work within the open batch, and notices when the database has taken the batch back.
@@ -403,9 +417,16 @@ impl Held {
                 underway.write(desk)?;
             }
         }
-        for underway in self.running.values_mut() {
+        let mut waiting: Vec<&mut Underway> = self.running.values_mut().collect();
+        waiting.retain(|underway| {
+            self.again || underway.is_unsaved() || underway.is_due(age) || underway.is_cutting()
+        });
+        waiting.sort_unstable_by_key(|underway| underway.started_us());
+        for underway in waiting {
             if self.again || underway.is_due(age) || underway.is_cutting() {
                 underway.write(desk)?;
+            } else {
+                underway.write_sure(desk)?;
             }
         }
         Ok(())
@@ -413,6 +434,7 @@ impl Held {
 
     fn committed(&mut self) {
         self.again = false;
+        self.unsaved = false;
         self.ended.clear();
         self.running.values_mut().for_each(Underway::committed);
     }

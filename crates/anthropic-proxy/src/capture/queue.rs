@@ -11,6 +11,9 @@ use std::time::Duration;
 /// How much of the bound is kept for heads and ends, as a divisor: one eighth.
 const RESERVE: usize = 8;
 
+/// With so many bytes waiting nobody waits for more.
+const MUCH: usize = 1 << 20;
+
 /// What one queued item takes up, in bytes of memory.
 pub(crate) trait Weight {
     /// Bytes that count against the queue's bound while the item waits.
@@ -121,19 +124,25 @@ impl<T: Weight> Sender<T> {
 }
 
 impl<T: Weight> Receiver<T> {
-    /// Takes all that waits, in order, into `batch`; waits up to `patience` for the first item.
+    /// Takes all that waits, in order, into `batch`, which is empty. Waits up to `patience` for the first item, and then for `gather`
+    /// for more, unless there is much already, or somebody woke it.
     ///
     /// The items still count against the bound until [`Receiver::release`]: they are still in memory.
-    pub(crate) fn take(&self, batch: &mut Vec<T>, patience: Duration) {
-        let mut items = self.0.items();
-        let is_woken = self.0.woken.swap(false, Ordering::AcqRel);
-        if items.is_empty() && !is_woken && !self.0.closed.load(Ordering::Acquire) {
-            self.0.waiting.store(true, Ordering::Release);
-            let waited = self.0.filled.wait_timeout(items, patience);
+    pub(crate) fn take(&self, batch: &mut Vec<T>, patience: Duration, gather: Duration) {
+        let shared = &self.0;
+        let mut items = shared.items();
+        let hurries = || shared.woken.load(Ordering::Acquire) || shared.closed.load(Ordering::Acquire);
+        if items.is_empty() && !hurries() {
+            shared.waiting.store(true, Ordering::Release);
+            let waited = shared.filled.wait_timeout(items, patience);
             items = waited.unwrap_or_else(PoisonError::into_inner).0;
-            self.0.waiting.store(false, Ordering::Release);
-            self.0.woken.store(false, Ordering::Release);
+            shared.waiting.store(false, Ordering::Release);
         }
+        if !items.is_empty() && shared.used.load(Ordering::Relaxed) < MUCH {
+            let waited = shared.filled.wait_timeout_while(items, gather, |_| !hurries());
+            items = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        shared.woken.store(false, Ordering::Release);
         std::mem::swap(&mut *items, batch);
     }
 
@@ -169,7 +178,7 @@ mod tests {
         sender.force(vec![0; 1]);
 
         let mut batch = Vec::new();
-        receiver.take(&mut batch, Duration::ZERO);
+        receiver.take(&mut batch, Duration::ZERO, Duration::ZERO);
         assert_eq!(batch.len(), 3);
         assert_eq!(sender.used(), 81, "taken is not yet released");
         receiver.release(81);
@@ -181,7 +190,22 @@ mod tests {
         let (sender, receiver) = bounded::<Vec<u8>>(80);
         sender.wake();
         let begun = std::time::Instant::now();
-        receiver.take(&mut Vec::new(), Duration::from_secs(60));
+        receiver.take(&mut Vec::new(), Duration::from_secs(60), Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_gathers_is_taken_at_once_when_somebody_asks() {
+        let (sender, receiver) = bounded::<Vec<u8>>(80);
+        let reader = std::thread::spawn(move || {
+            let mut batch = Vec::new();
+            receiver.take(&mut batch, Duration::from_secs(60), Duration::from_secs(60));
+            batch.len()
+        });
+        let begun = std::time::Instant::now();
+        assert!(sender.offer(vec![1]) && sender.offer(vec![2]));
+        sender.wake();
+        assert_eq!(reader.join().unwrap(), 2);
         assert!(begun.elapsed() < Duration::from_secs(30));
     }
 
@@ -192,7 +216,7 @@ mod tests {
             let mut seen = Vec::new();
             let mut batch = Vec::new();
             while !(receiver.is_closed() && batch.is_empty() && seen.len() == 1000) {
-                receiver.take(&mut batch, Duration::from_secs(60));
+                receiver.take(&mut batch, Duration::from_secs(60), Duration::from_millis(1));
                 seen.extend(batch.drain(..).map(|item| usize::from(item[0]) + usize::from(item[1]) * 256));
             }
             seen

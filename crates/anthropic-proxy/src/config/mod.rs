@@ -39,8 +39,6 @@ pub(crate) struct Config {
     pub(crate) request_timeout: Duration,
     /// How long a client may take to send a request's head.
     pub(crate) head_timeout: Duration,
-    /// Connections of clients that are served at the same time.
-    pub(crate) max_connections: usize,
     /// What is logged.
     pub(crate) log_level: LogLevel,
     /// Where the record is kept.
@@ -51,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) on_client_disconnect: relay::OnClientDisconnect,
     /// Bound of the queue to the recorder, in bytes.
     pub(crate) queue_bytes: usize,
+    /// Connections of clients at a time.
+    pub(crate) max_connections: usize,
     /// What is kept of the record at the most.
     pub(crate) limits: Limits,
     /// How long streams in flight may go on when the program is asked to end.
@@ -91,12 +91,12 @@ impl Config {
             values::given_token(layers, "PROXY_TOKEN").err(),
             values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000).err(),
             values::milliseconds(layers, "HEAD_TIMEOUT", 30_000).err(),
-            values::max_connections(layers).err(),
             values::log_level(layers).err(),
             values::data(layers).err(),
             values::extra_ca_files(layers).err(),
             values::on_client_disconnect(layers).err(),
             values::queue_bytes(layers).err(),
+            values::max_connections(layers).err(),
             values::limits(layers).err(),
             values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000).err(),
             values::prices(layers).err(),
@@ -116,12 +116,12 @@ impl Config {
             upstream,
             request_timeout: values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000)?,
             head_timeout: values::milliseconds(layers, "HEAD_TIMEOUT", 30_000)?,
-            max_connections: values::max_connections(layers)?,
             log_level: values::log_level(layers)?,
             data: values::data(layers)?,
             extra_ca_files: values::extra_ca_files(layers)?,
             on_client_disconnect: values::on_client_disconnect(layers)?,
             queue_bytes: values::queue_bytes(layers)?,
+            max_connections: values::max_connections(layers)?,
             limits: values::limits(layers)?,
             shutdown_grace: values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000)?,
             allowed_hosts: values::allowed_hosts(layers),

@@ -73,19 +73,6 @@ pub(super) fn milliseconds(layers: &Layers<'_>, name: &str, default: u64) -> any
     }
 }
 
-pub(super) fn max_connections(layers: &Layers<'_>) -> anyhow::Result<usize> {
-    let Some(found) = layers.find("MAX_CONNECTIONS") else { return Ok(8192) };
-    match found.text.parse::<usize>() {
-        Ok(number) if (1..=1_000_000).contains(&number) => Ok(number),
-        _ => Err(unusable(
-            "MAX_CONNECTIONS",
-            found,
-            "is no number from 1 to 1000000",
-            "MAX_CONNECTIONS=8192 is the default",
-        )),
-    }
-}
-
 pub(super) fn log_level(layers: &Layers<'_>) -> anyhow::Result<LogLevel> {
     let Some(found) = layers.find("LOG_LEVEL") else { return Ok(LogLevel::Info) };
     match found.text.to_ascii_uppercase().as_str() {
@@ -154,6 +141,19 @@ pub(super) fn queue_bytes(layers: &Layers<'_>) -> anyhow::Result<usize> {
             found,
             "is no number of megabytes from 1 to 65536",
             "CAPTURE_QUEUE_MB=64 is the default",
+        )),
+    }
+}
+
+pub(super) fn max_connections(layers: &Layers<'_>) -> anyhow::Result<usize> {
+    let Some(found) = layers.find("MAX_CONNECTIONS") else { return Ok(4096) };
+    match found.text.parse::<usize>() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(unusable(
+            "MAX_CONNECTIONS",
+            found,
+            "is no number above 0",
+            "MAX_CONNECTIONS=4096 is the default",
         )),
     }
 }

@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::io::{self, Write};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use utoipa::IntoParams;
 
 /// Bytes that are sent at once.
@@ -78,8 +78,9 @@ pub(super) async fn export(
                 .unwrap_or(HeaderValue::from_static("attachment")),
         ),
     ];
+    let place = monitor.writers.take()?;
     let store = monitor.store;
-    let body = streamed(move |out| {
+    let body = streamed(place, move |out| {
         let mut requests = 0;
         let written = export::write(&store, which, &options, opening, out, &mut |count| requests = count);
         if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
@@ -117,9 +118,14 @@ pub(super) fn switch(name: &str, value: Option<&str>, unless_told: bool) -> Resu
 }
 
 /// Written where it holds nobody up. Whoever leaves ends the work; what fails cuts the file, so that nobody takes it for whole.
-pub(super) fn streamed(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Body {
+/// `place` is held until then.
+pub(super) fn streamed(
+    place: OwnedSemaphorePermit,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Body {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     tokio::task::spawn_blocking(move || {
+        let _place = place;
         let mut out = io::BufWriter::with_capacity(CHUNK, Chunks(&sender));
         let written = write(&mut out).and_then(|()| out.flush());
         if let Err(error) = written {

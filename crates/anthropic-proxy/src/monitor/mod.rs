@@ -15,6 +15,7 @@ mod import;
 mod keeping;
 mod latency;
 mod limits;
+mod places;
 mod query;
 mod report;
 mod requests;
@@ -40,6 +41,7 @@ pub(crate) use demo::StartDemo;
 use door::Door;
 pub(crate) use import::ImportState;
 pub(crate) use limits::of_store as limits_of_record;
+use places::Places;
 pub(crate) use server::MonitorServer;
 pub(crate) use stats::stats_of_record;
 use std::net::SocketAddr;
@@ -66,6 +68,9 @@ pub(crate) struct Monitor {
     reindexing: keeping::Reindexing,
     importing: import::Importing,
     demo: demo::Demo,
+    /// Places for live streams, and for files that are written.
+    watchers: Places,
+    writers: Places,
 }
 
 /// Counts the clients that keep this proxy in use (`run`).
@@ -100,6 +105,8 @@ impl Monitor {
             reindexing: keeping::Reindexing::default(),
             importing: import::Importing::default(),
             demo: demo::Demo::default(),
+            watchers: Places::new(256, "live streams are open"),
+            writers: Places::new(8, "exports and reports are being written"),
         }
     }
 

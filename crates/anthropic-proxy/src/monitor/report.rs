@@ -55,8 +55,9 @@ pub(super) async fn analyze(
          form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
     );
     let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    let place = monitor.writers.take()?;
     let store = monitor.store;
-    let body = streamed(move |out| report::write(&store, &filter, totals, &options, out));
+    let body = streamed(place, move |out| report::write(&store, &filter, totals, &options, out));
     Ok(([(header::CONTENT_SECURITY_POLICY, policy), (header::CONTENT_TYPE, kind)], body).into_response())
 }
 

@@ -11,6 +11,7 @@ use futures_util::Stream;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -62,18 +63,20 @@ impl Interest {
 /// Live messages (`LiveMessage`), each a `data:` line of JSON: figures first, then what changes. The `id:` lines are a cursor;
 /// `Last-Event-ID` takes up where it was left, and a `resync` message says that this was not possible.
 #[utoipa::path(get, path = "/api/monitor/stream", params(StreamQuery), responses(
-    (status = 200, content_type = "text/event-stream", body = LiveMessage), (status = 400, body = ApiProblem)))]
+    (status = 200, content_type = "text/event-stream", body = LiveMessage), (status = 400, body = ApiProblem),
+    (status = 503, body = ApiProblem)))]
 pub(super) async fn stream(
     State(monitor): State<Monitor>,
     Asked(asked): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let interest = asked.interest()?;
+    let place = monitor.watchers.take()?;
     let cursor = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let watcher = monitor.live.watch(cursor);
     let stopping = monitor.stopping.clone();
     let stats_due = (!matches!(interest, Interest::Only(_))).then(Instant::now);
-    let watch = Watch { watcher, stopping, monitor, interest, stats_due };
+    let watch = Watch { watcher, stopping, monitor, interest, stats_due, _place: place };
     let events = futures_util::stream::unfold(watch, |mut watch| async move {
         watch.next().await.map(|event| (Ok(event), watch))
     });
@@ -85,6 +88,7 @@ struct Watch {
     watcher: Watcher,
     stopping: Stopping,
     interest: Interest,
+    _place: OwnedSemaphorePermit,
     /// When the next figures go out. `None`: nothing has ended since the last.
     stats_due: Option<Instant>,
 }

@@ -8,7 +8,6 @@ pub(super) fn error(status: u16, problem: &Problem) -> Reply {
     let kind = match status {
         400 | 405 | 431 | 501 | 505 => "invalid_request_error",
         408 | 504 => "timeout_error",
-        503 => "overloaded_error",
         413 => "request_too_large",
         _ => "api_error",
     };

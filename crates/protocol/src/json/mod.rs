@@ -5,9 +5,10 @@
 
 mod mend;
 mod shallow;
+mod skip;
 mod slot;
 
-pub(crate) use shallow::{Entries, elements, entries, text};
+pub(crate) use shallow::{Entries, Raw, elements, entries, lossy, text};
 
 use crate::problem::Problems;
 use mend::{open_string, replace_lone_surrogates};
@@ -37,7 +38,7 @@ pub fn lenient(bytes: &[u8]) -> Value {
 
 /// Reads one JSON value. Problems are reported as being at `at`.
 pub(crate) fn read(bytes: &[u8], at: &str, problems: &mut Problems) -> Reading {
-    let text = String::from_utf8_lossy(bytes);
+    let text = lossy(bytes);
     if matches!(text, Cow::Owned(_)) {
         problems.add(at, "has bytes that are not UTF-8, replaced by U+FFFD");
     }

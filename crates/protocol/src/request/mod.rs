@@ -5,10 +5,9 @@
 
 mod text;
 
-use crate::json;
+use crate::json::{self, Raw};
 use crate::problem::{Problem, Problems};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -76,7 +75,7 @@ pub struct MessageRequest {
 /// Reads a request's body. Whatever comes, it gives what could be read, and what could not.
 pub fn parse(body: &[u8]) -> (MessageRequest, Vec<Problem>) {
     let mut problems = Problems::default();
-    let text = String::from_utf8_lossy(body);
+    let text = json::lossy(body);
     if matches!(text, Cow::Owned(_)) {
         problems.add("body", "has bytes that are not UTF-8, replaced by U+FFFD");
     }
@@ -98,7 +97,7 @@ pub fn parse(body: &[u8]) -> (MessageRequest, Vec<Problem>) {
 }
 
 struct Reader<'a, 'p> {
-    fields: HashMap<Cow<'a, str>, &'a RawValue>,
+    fields: HashMap<Cow<'a, str>, Raw<'a>>,
     problems: &'p mut Problems,
 }
 
@@ -137,11 +136,10 @@ impl<'a> Reader<'a, '_> {
 
     fn read_tools(&mut self, request: &mut MessageRequest) {
         for raw in self.list("tools") {
-            let (entries, _) = json::entries(raw.get());
-            let entries = entries.unwrap_or_default();
+            let entries = raw.entries().unwrap_or_default();
             let field = |name: &str| {
                 let (_, value) = entries.iter().rev().find(|(key, _)| key == name)?;
-                json::text(value).map(|text| text::bounded(&text, TEXT_LIMIT))
+                json::text(*value).map(|text| text::bounded(&text, TEXT_LIMIT))
             };
             let is_set = |name: &str| {
                 entries
@@ -159,7 +157,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn read_texts(&mut self, request: &mut MessageRequest) {
-        let system = self.fields.get("system").map(|raw| text::texts(raw)).unwrap_or_default();
+        let system = self.fields.get("system").map(|raw| text::texts(*raw)).unwrap_or_default();
         let messages: Vec<text::Turn<'_>> = self.list("messages").into_iter().map(text::Turn::new).collect();
         request.message_count = messages.len();
         request.working_directory = text::working_directory(&system, &messages);
@@ -171,7 +169,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// The elements of a field that has to be a list.
-    fn list(&mut self, name: &str) -> Vec<&'a RawValue> {
+    fn list(&mut self, name: &str) -> Vec<Raw<'a>> {
         let Some(raw) = self.fields.get(name).copied() else { return Vec::new() };
         if !raw.get().starts_with('[') && raw.get() != "null" {
             self.problems.add(name, "is no list");

@@ -1,8 +1,8 @@
 //! The texts of a conversation: who wrote them, without what the client put between.
 
 use super::TEXT_LIMIT;
-use crate::json;
-use serde_json::value::RawValue;
+use crate::json::{self, Raw};
+use memchr::memmem;
 use std::borrow::Cow;
 
 const REMINDER: &str = "<system-reminder>";
@@ -16,17 +16,16 @@ const OPENING: usize = 4;
 
 /// One message of the conversation, its content unread.
 pub(super) struct Turn<'a> {
-    raw: &'a RawValue,
+    raw: Raw<'a>,
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(raw: &'a RawValue) -> Turn<'a> {
+    pub(super) fn new(raw: Raw<'a>) -> Turn<'a> {
         Turn { raw }
     }
 
-    fn field(&self, name: &str) -> Option<&'a RawValue> {
-        let (entries, _) = json::entries(self.raw.get());
-        entries?.into_iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    fn field(&self, name: &str) -> Option<Raw<'a>> {
+        self.raw.entries()?.into_iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     fn is_by(&self, role: &str) -> bool {
@@ -39,16 +38,15 @@ impl<'a> Turn<'a> {
 }
 
 /// The texts of a content: of a plain string, or of its `text` blocks.
-pub(super) fn texts(content: &RawValue) -> Vec<Cow<'_, str>> {
+pub(super) fn texts(content: Raw<'_>) -> Vec<Cow<'_, str>> {
     if let Some(text) = json::text(content) {
         return vec![text];
     }
     json::elements(content).into_iter().filter_map(block_text).collect()
 }
 
-fn block_text(block: &RawValue) -> Option<Cow<'_, str>> {
-    let (entries, _) = json::entries(block.get());
-    let entries = entries?;
+fn block_text(block: Raw<'_>) -> Option<Cow<'_, str>> {
+    let entries = block.entries()?;
     let field = |name: &str| entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value);
     let kind = field("type").and_then(json::text);
     if kind.is_some_and(|kind| kind != "text") { None } else { json::text(field("text")?) }
@@ -67,9 +65,13 @@ pub(super) fn characters_of_newest(messages: &[Turn<'_>]) -> u64 {
 
 /// A text without the parts that the client put into it.
 fn without_reminders(text: &str) -> Cow<'_, str> {
-    let Some((before, _)) = text.split_once(REMINDER) else { return Cow::Borrowed(text) };
+    let Some((before, reminder)) =
+        memmem::find(text.as_bytes(), REMINDER.as_bytes()).and_then(|at| text.split_at_checked(at))
+    else {
+        return Cow::Borrowed(text);
+    };
     let mut kept = before.to_owned();
-    let mut rest = &text[before.len()..];
+    let mut rest = reminder;
     while let Some((before, reminder)) = rest.split_once(REMINDER) {
         kept.push_str(before);
         rest = reminder.split_once(REMINDER_END).map_or("", |(_, after)| after);
@@ -98,7 +100,9 @@ pub(super) fn working_directory(system: &[Cow<'_, str>], messages: &[Turn<'_>]) 
 }
 
 fn directory_in(text: &str) -> Option<String> {
-    let (_, after) = DIRECTORY_LABELS.iter().find_map(|label| text.split_once(label))?;
+    let after = DIRECTORY_LABELS.iter().find_map(|label| {
+        memmem::find(text.as_bytes(), label.as_bytes()).and_then(|at| text.get(at + label.len()..))
+    })?;
     let line = after.lines().next()?.trim();
     (!line.is_empty()).then(|| bounded(line, TEXT_LIMIT))
 }

@@ -42,6 +42,17 @@ async fn a_head_at_the_limits_is_fine() {
 }
 
 #[tokio::test]
+async fn who_comes_when_all_places_are_taken_waits_for_one() {
+    let rig = Rig::with(with(Settings { connections: 1, ..Settings::default() })).await;
+    let first = rig.client().await;
+    // The kernel takes the second connection, and what it sends; nobody reads it yet.
+    let _second = rig.client_sends(GET).await;
+    assert!(rig.has_no_new_upstream().await, "the second one waits");
+    drop(first);
+    rig.upstream().await.head().await;
+}
+
+#[tokio::test]
 async fn a_silent_connection_is_closed() {
     let rig = Rig::with(with(Settings { first_byte_time: SHORT, ..Settings::default() })).await;
     rig.client().await.expect_end().await;

@@ -58,7 +58,8 @@ fn an_exchange_refused_by_a_full_disk_is_whole_once_there_is_room() {
     disk.writer.save(&one).unwrap();
     disk.writer.append_body(one.id, Side::Request, &body).unwrap();
     disk.room(Some(2));
-    let refused = disk.writer.finish_body(one.id, Side::Request).unwrap_err();
+    disk.writer.finish_body(one.id, Side::Request).unwrap();
+    let refused = disk.writer.commit().unwrap_err();
     assert!(refused.is_full(), "{refused}");
     disk.writer.append_frames(one.id, &[Frame { len: 7, at_us: 9 }]).unwrap();
     assert!(disk.writer.save(&ended(&one)).unwrap_err().is_full());

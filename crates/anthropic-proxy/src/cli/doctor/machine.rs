@@ -79,6 +79,10 @@ fn record(folder: &Path) -> Finding {
     match Store::open_read_only(folder) {
         Ok(_) => Finding::ok("record", "can be read"),
         Err(OpenError::Missing { .. }) => Finding::ok("record", "none yet"),
+        Err(OpenError::Older { found, .. }) => Finding::ok(
+            "record",
+            format!("of format {found}: brought over at the next start, with a copy kept"),
+        ),
         Err(error) => {
             let text = error.to_string();
             let (found, hint) =
