@@ -143,7 +143,11 @@ impl App {
             stopping.send_replace(true);
         };
         let grace = self.config.shutdown_grace;
-        let settings = Settings { connections: self.config.max_connections, ..Settings::default() };
+        let settings = Settings {
+            connections: self.config.max_connections,
+            head_time: self.config.head_timeout,
+            ..Settings::default()
+        };
         relay::serve(self.listeners, self.proxy, settings, shutdown, grace).await;
         self.recorder.close();
         let thread = self.recorder_thread;

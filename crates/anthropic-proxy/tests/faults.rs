@@ -2,7 +2,7 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use socket2::SockRef;
 use std::time::Duration;
 use support::raw::{self, BODY, Client, Echoing, Upstream, call};
@@ -218,4 +218,19 @@ fn a_client_that_reads_slowly_gets_every_byte_and_holds_nobody_up() {
     std::io::Read::read_exact(&mut slow.0, &mut rest).unwrap();
     assert!(rest == body.as_bytes());
     proxy.rows(2);
+}
+
+#[test]
+fn a_head_that_never_ends_is_refused_in_time_and_recorded() {
+    let upstream = Echoing::start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let proxy = Proxy::with(&upstream.url, &["--head-timeout", "200"]);
+    let mut client = Client::connect(proxy.authority());
+    client.send("POST /v1/messages HTTP/1.1\r\nHost: h\r\nX-A: ");
+    let answer = client.read_to_end();
+    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&answer));
+    let error: Value = serde_json::from_slice(raw::body_of(&answer)).unwrap();
+    assert_eq!(error["error"]["type"], "timeout_error");
+    let row = proxy.only();
+    assert_eq!((&row["outcome"], &row["httpStatus"]), (&json!("refused"), &json!(408)));
+    assert!(upstream.received.try_recv().is_err(), "nothing was forwarded");
 }

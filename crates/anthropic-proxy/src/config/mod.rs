@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) upstream: UpstreamUrl,
     /// How long the upstream may stay silent.
     pub(crate) request_timeout: Duration,
+    /// How long a client may take to send a request's head.
+    pub(crate) head_timeout: Duration,
     /// What is logged.
     pub(crate) log_level: LogLevel,
     /// Where the record is kept.
@@ -88,6 +90,7 @@ impl Config {
             values::monitor_token(layers, addresses).err(),
             values::given_token(layers, "PROXY_TOKEN").err(),
             values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000).err(),
+            values::milliseconds(layers, "HEAD_TIMEOUT", 30_000).err(),
             values::log_level(layers).err(),
             values::data(layers).err(),
             values::extra_ca_files(layers).err(),
@@ -112,6 +115,7 @@ impl Config {
             host,
             upstream,
             request_timeout: values::milliseconds(layers, "REQUEST_TIMEOUT", 600_000)?,
+            head_timeout: values::milliseconds(layers, "HEAD_TIMEOUT", 30_000)?,
             log_level: values::log_level(layers)?,
             data: values::data(layers)?,
             extra_ca_files: values::extra_ca_files(layers)?,

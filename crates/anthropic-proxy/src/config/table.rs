@@ -76,6 +76,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row("UPSTREAM_URL", "URL", "Where requests are forwarded; a base path is kept. Without it ANTHROPIC_BASE_URL, unless that is this proxy", "https://api.anthropic.com", "https://gateway.example/anthropic", Kind::Plain),
     row("ANTHROPIC_BASE_URL", "URL", "The client's variable: where requests are forwarded when UPSTREAM_URL is not set and this is not the proxy itself", "not set", "https://gateway.example", Kind::Borrowed),
     row("REQUEST_TIMEOUT", "MS", "How long the upstream may stay silent, in milliseconds", "600000", "120000", Kind::Plain),
+    row("HEAD_TIMEOUT", "MS", "How long a client may take from the first byte of a request's head to its last, in milliseconds", "30000", "5000", Kind::Plain),
     row("LOG_LEVEL", "LEVEL", "What is logged: DEBUG, INFO, WARN or ERROR, and everything graver", "INFO", "DEBUG", Kind::Plain),
     row("DATA_DIR", "FOLDER", "Folder of the record, or :memory:", "the user's data folder", "/var/lib/anthropic-proxy", Kind::Plain),
     row("EXTRA_CA_CERTS", "FILES", "More certificate authorities to trust: PEM files, separated like PATH", "not set", "/etc/ssl/company.pem", Kind::Files),
