@@ -84,7 +84,8 @@ impl Writer {
     }
 
     /// Writes an exchange, new or known, into the open batch: at its end while it runs, so that all that is saved of it in one batch
-    /// costs one write. Once it has an outcome, what was appended to it is written too and its bodies are finished; it must not be saved without an outcome, or be appended to, after that.
+    /// costs one write. Once it has an outcome, what was appended to it is written too and its bodies are finished; it must not be
+    /// saved without an outcome, or be appended to, after that.
     ///
     /// # Errors
     /// When the database refuses. It is kept in memory and tried again with each commit.

@@ -8,7 +8,7 @@ export interface Phase {
   to: number;
 }
 
-/** The client warns of a silent stream after 20 s and gives up after 5 min (seen in Claude Code's source of timings). */
+/** Claude Code warns after 20 s without a byte and gives up after 5 min. */
 export const LINES_MS = [20_000, 300_000];
 
 /** In order, without gaps between them: each runs from the moment before to its own; what was not recorded is left out. */
