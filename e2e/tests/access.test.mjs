@@ -189,6 +189,8 @@ test("on pages of figures / leads to the filter and Esc one level back", async (
   await page.getByRole("heading", { name: "Turns" }).waitFor();
   await page.keyboard.press("Escape");
   await until("the list", () => /\/monitor\/sessions$/.test(page.url()));
+  // The address changes before the list's own page, with its filter, is there.
+  await page.getByRole("searchbox").waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type("status:error");
   await page.keyboard.press("Enter");
