@@ -21,6 +21,7 @@ mod bills;
 mod capture;
 mod cli;
 mod config;
+mod contain;
 mod export;
 mod import;
 mod live;
@@ -38,6 +39,7 @@ mod view;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    contain::tell();
     match cli::run() {
         Ok(code) => code,
         Err(error) => {

@@ -400,7 +400,7 @@ fn a_page_is_told_of_one_answer_s_events_or_of_none() {
 
 #[test]
 fn a_page_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
-    const CALLS: usize = 4000;
+    const CALLS: usize = 10_000;
     let (proxy, _upstream) = proxy_with_answers();
     let mut page = watch(&proxy, None);
     let mut client = Client::connect(proxy.authority());

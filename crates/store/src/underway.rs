@@ -13,6 +13,7 @@ use crate::record;
 use crate::row::Names;
 use crate::shelf::Shelf;
 use rusqlite::Connection;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where an exchange is written to.
@@ -26,7 +27,7 @@ pub(crate) struct Desk<'a> {
 /// What the writer holds of one exchange.
 #[derive(Debug)]
 pub(crate) struct Underway {
-    exchange: Exchange,
+    exchange: Arc<Exchange>,
     /// Its row in the database; none if it has to be written first.
     seq: Option<i64>,
     bodies: [Option<BodyWriter>; 2],
@@ -36,7 +37,7 @@ pub(crate) struct Underway {
 }
 
 impl Underway {
-    pub(crate) fn new(exchange: Exchange) -> Underway {
+    pub(crate) fn new(exchange: Arc<Exchange>) -> Underway {
         Underway {
             exchange,
             seq: None,
@@ -47,8 +48,8 @@ impl Underway {
     }
 
     /// Takes the newer state; [`Underway::row`] writes it.
-    pub(crate) fn update(&mut self, exchange: &Exchange) {
-        self.exchange.clone_from(exchange);
+    pub(crate) fn update(&mut self, exchange: Arc<Exchange>) {
+        self.exchange = exchange;
         self.seq = None;
     }
 
@@ -64,7 +65,7 @@ impl Underway {
         let lost = self.frames.is_broken() || self.bodies.iter().flatten().any(BodyWriter::is_broken);
         if lost && self.exchange.outcome.is_some() && self.exchange.capture.complete {
             let reason = "a part of the body could not be written to disk".to_owned();
-            self.exchange.capture = Capture { complete: false, reason: Some(reason) };
+            Arc::make_mut(&mut self.exchange).capture = Capture { complete: false, reason: Some(reason) };
         }
         let seq = record::put(desk.connection, desk.packs, desk.names, &self.exchange)?;
         self.seq = Some(seq);

@@ -90,15 +90,23 @@ impl Writer {
     /// # Errors
     /// When the database refuses. It is kept in memory and tried again with each commit.
     pub fn save(&mut self, exchange: &Exchange) -> Result<(), Error> {
+        self.keep(Arc::new(exchange.clone()))
+    }
+
+    /// As [`Writer::save`], of what is not changed any more and may be looked at by others.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn keep(&mut self, exchange: Arc<Exchange>) -> Result<(), Error> {
         let id = exchange.id;
+        let has_ended = exchange.outcome.is_some();
         let underway = match self.held.running.remove(&id).or_else(|| self.held.ended.remove(&id)) {
             Some(mut underway) => {
                 underway.update(exchange);
                 underway
             }
-            None => Underway::new(exchange.clone()),
+            None => Underway::new(exchange),
         };
-        let has_ended = exchange.outcome.is_some();
         let place = if has_ended { &mut self.held.ended } else { &mut self.held.running };
         place.insert(id, underway);
         if !has_ended {
@@ -345,7 +353,7 @@ impl Writer {
     /// Ends an exchange with what the database has of it: one of another process, or of another format.
     pub(crate) fn adopt(&mut self, exchange: &Exchange) -> Result<(), Error> {
         self.held.running.remove(&exchange.id);
-        let mut underway = Underway::new(exchange.clone());
+        let mut underway = Underway::new(Arc::new(exchange.clone()));
         self.write(|_, desk| underway.seal(desk))
     }
 

@@ -6,17 +6,20 @@
 mod credential;
 pub(crate) mod note;
 pub(crate) mod queue;
+mod shield;
 mod tap;
 
+use crate::contain::{contain, rehearse};
 pub(crate) use credential::Hasher;
 use note::{Began, Headers, Key, Note};
 use queue::Sender;
 use relay::RequestHead;
+pub(crate) use shield::Shield;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-pub(crate) use tap::ExchangeTap;
+use tap::ExchangeTap;
 use uuid::Uuid;
 
 /// Makes a tap for each exchange.
@@ -40,7 +43,16 @@ impl Capture {
     }
 
     /// Begins the record of a request that goes to `upstream` (scheme, host and base path, for people).
-    pub(crate) fn begin(&self, head: &RequestHead<'_>, peer: SocketAddr, upstream: &str) -> ExchangeTap {
+    pub(crate) fn begin(&self, head: &RequestHead<'_>, peer: SocketAddr, upstream: &str) -> Shield {
+        let tap = contain(|| self.watch(head, peer, upstream)).unwrap_or_else(|| {
+            self.counters.lost.fetch_add(1, Ordering::Relaxed);
+            ExchangeTap::deaf()
+        });
+        Shield::new(tap)
+    }
+
+    fn watch(&self, head: &RequestHead<'_>, peer: SocketAddr, upstream: &str) -> ExchangeTap {
+        rehearse("begin");
         self.open(Began {
             id: Uuid::now_v7(),
             started_us: unix_micros(),
@@ -56,6 +68,11 @@ impl Capture {
 
     /// Records a request that was refused at the door: `received` is what came of its head, `status` what was answered.
     pub(crate) fn refused(&self, refusal: &relay::Refusal, received: &[u8], peer: SocketAddr) {
+        let told = contain(|| self.watch_refused(refusal, received, peer));
+        self.counters.lost.fetch_add(u64::from(told.is_none()), Ordering::Relaxed);
+    }
+
+    fn watch_refused(&self, refusal: &relay::Refusal, received: &[u8], peer: SocketAddr) {
         let (method, url) = request_line(received);
         let tap = self.open(Began {
             id: Uuid::now_v7(),

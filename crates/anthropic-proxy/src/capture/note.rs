@@ -80,6 +80,8 @@ pub(crate) struct Ended {
     pub(crate) lost_response_bytes: u64,
     /// Some other note of this exchange was refused.
     pub(crate) lost_notes: bool,
+    /// A defect of ours kept something of it from being told.
+    pub(crate) defect: bool,
 }
 
 impl Note {

@@ -21,6 +21,7 @@ pub(crate) struct ExchangeTap {
     lost_request_bytes: u64,
     lost_response_bytes: u64,
     lost_notes: bool,
+    ended: bool,
 }
 
 impl ExchangeTap {
@@ -37,6 +38,7 @@ impl ExchangeTap {
             lost_request_bytes: 0,
             lost_response_bytes: 0,
             lost_notes: false,
+            ended: false,
         }
     }
 
@@ -49,7 +51,7 @@ impl ExchangeTap {
     pub(super) fn refuse(mut self, status: u16, problem: String) {
         let head = ResponseHead { status, reason: String::new(), version: "HTTP/1.1", headers: Vec::new() };
         self.tell(Note::Answered { key: self.key, at_us: self.now_us(), head: Box::new(head) });
-        self.finish(End::BadRequestBody { message: problem });
+        self.finish(End::BadRequestBody { message: problem }, false);
     }
 
     fn now_us(&self) -> u64 {
@@ -86,8 +88,17 @@ impl ExchangeTap {
         self.queue.as_ref().is_none_or(|queue| !gap && queue.offer(note))
     }
 
-    fn finish(&mut self, end: End) {
+    /// Ends the record of an exchange in which a defect of ours showed.
+    pub(super) fn end_broken(&mut self, end: &End) {
+        self.finish(end.clone(), true);
+    }
+
+    fn finish(&mut self, end: End, defect: bool) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         let ended = Ended {
+            defect,
             end,
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
@@ -164,6 +175,6 @@ impl Tap for ExchangeTap {
 
     fn end(&mut self, end: &End) {
         self.flush();
-        self.finish(end.clone());
+        self.finish(end.clone(), false);
     }
 }

@@ -63,6 +63,7 @@ async fn health(State(monitor): State<Monitor>, headers: HeaderMap) -> Json<Valu
             "problem": capture.problem,
             "lost": capture.lost,
             "incomplete": capture.incomplete,
+            "defects": capture.defects,
             "queueBytes": capture.queue_bytes,
             "queueLimit": capture.queue_limit,
         },

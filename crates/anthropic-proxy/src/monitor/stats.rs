@@ -58,6 +58,7 @@ pub(super) fn health(monitor: &Monitor) -> CaptureHealth {
     CaptureHealth {
         lost: monitor.capture.lost() + health.given_up.load(Ordering::Relaxed),
         incomplete: health.incomplete.load(Ordering::Relaxed),
+        defects: crate::contain::caught(),
         queue_bytes: used as u64,
         queue_limit: limit as u64,
         off_since: trouble.as_ref().map(|trouble| view::iso(trouble.since_us)),
@@ -70,6 +71,7 @@ pub(crate) fn stats_of_record(stats: &Stats) -> StatsAnswer {
     let capture = CaptureHealth {
         lost: 0,
         incomplete: 0,
+        defects: 0,
         queue_bytes: 0,
         queue_limit: 0,
         off_since: None,

@@ -4,7 +4,7 @@ mod gate;
 mod guard;
 mod reply;
 
-use crate::capture::{Capture, ExchangeTap};
+use crate::capture::{Capture, Shield};
 pub(crate) use gate::Gate;
 pub(crate) use guard::LoopGuard;
 use relay::{Handler, OnClientDisconnect, Problem, Refusal, Reply, RequestHead, Route, Upstream};
@@ -28,13 +28,13 @@ pub(crate) struct Proxy {
 }
 
 impl Handler for Proxy {
-    type Tap = ExchangeTap;
+    type Tap = Shield;
 
-    fn route(&self, head: &mut RequestHead<'_>, peer: SocketAddr) -> Route<ExchangeTap> {
+    fn route(&self, head: &mut RequestHead<'_>, peer: SocketAddr) -> Route<Shield> {
         if let Some(own) = own_route(head.method, head.path()) {
             return Route {
                 upstream: Arc::clone(&self.monitor),
-                tap: ExchangeTap::deaf(),
+                tap: Shield::deaf(),
                 // A page that has gone must end its live stream at once; a script that has only finished sending gets its answer.
                 on_client_disconnect: match own {
                     Own::Home => OnClientDisconnect::Drain,
@@ -46,7 +46,7 @@ impl Handler for Proxy {
             // The monitor says what is missing; nothing of a stranger is recorded.
             return Route {
                 upstream: Arc::clone(&self.monitor),
-                tap: ExchangeTap::deaf(),
+                tap: Shield::deaf(),
                 on_client_disconnect: OnClientDisconnect::Cancel,
             };
         }

@@ -42,6 +42,8 @@ pub(super) struct OpenExchange {
     pub(super) stated: Option<Stated>,
     /// When the answer was last heard of, microseconds since the exchange began.
     heard_us: Option<u64>,
+    /// A defect of ours kept it from being read.
+    unreadable: bool,
 }
 
 impl OpenExchange {
@@ -69,6 +71,7 @@ impl OpenExchange {
             usage: None,
             stated: None,
             heard_us: None,
+            unreadable: false,
         };
         open.identify(None);
         open
@@ -80,6 +83,15 @@ impl OpenExchange {
             Some(body) if body.len() + data.len() <= READ_LIMIT => body.extend_from_slice(data),
             other => *other = None,
         }
+    }
+
+    /// A defect showed while it was read: from now on it is only added up, and its record says so.
+    pub(super) fn give_up_reading(&mut self) {
+        self.unreadable = true;
+        self.request = None;
+        self.answer = None;
+        self.outline = None;
+        self.row.capture = self.capture(None);
     }
 
     pub(super) fn request_ended(&mut self, at_us: u64, trailers: Vec<(String, String)>) {
@@ -213,7 +225,7 @@ impl OpenExchange {
         let (fed, reading) = self.read_to_end(at_us);
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
         self.row.error = failure(&self.row, &ended.end, &reading);
-        self.row.capture = Self::capture(ended);
+        self.row.capture = self.capture(Some(ended));
         if is_batch_results(&self.row.url) {
             batch::take_cost(&mut self.row, &reading.batch);
         }
@@ -252,16 +264,25 @@ impl OpenExchange {
         (fed, reading)
     }
 
-    fn capture(ended: &Ended) -> Capture {
+    /// What is missing, as far as is known; all of it once it has ended.
+    fn capture(&self, ended: Option<&Ended>) -> Capture {
         let mut missing = Vec::new();
-        if ended.lost_request_bytes > 0 {
-            missing.push(format!("queue full: {} bytes of the request", ended.lost_request_bytes));
+        if self.unreadable {
+            missing.push("a defect of the proxy: not read to its end".to_owned());
         }
-        if ended.lost_response_bytes > 0 {
-            missing.push(format!("queue full: {} bytes of the answer", ended.lost_response_bytes));
-        }
-        if ended.lost_notes {
-            missing.push("queue full: heads or times".to_owned());
+        if let Some(ended) = ended {
+            if ended.lost_request_bytes > 0 {
+                missing.push(format!("queue full: {} bytes of the request", ended.lost_request_bytes));
+            }
+            if ended.lost_response_bytes > 0 {
+                missing.push(format!("queue full: {} bytes of the answer", ended.lost_response_bytes));
+            }
+            if ended.lost_notes {
+                missing.push("queue full: heads or times".to_owned());
+            }
+            if ended.defect {
+                missing.push("a defect of the proxy: not all that went through was seen".to_owned());
+            }
         }
         let reason = (!missing.is_empty()).then(|| missing.join("; "));
         Capture { complete: reason.is_none(), reason }

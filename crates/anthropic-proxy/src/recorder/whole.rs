@@ -45,6 +45,7 @@ pub(crate) fn read(whole: Whole<'_>) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
         lost_request_bytes: 0,
         lost_response_bytes: 0,
         lost_notes: false,
+        defect: false,
     };
     open.ended(ended, &end);
     (open.row, request, body)

@@ -436,6 +436,8 @@ pub(crate) struct CaptureHealth {
     pub(crate) lost: u64,
     /// Exchanges whose record misses something, since the start.
     pub(crate) incomplete: u64,
+    /// Defects of the proxy itself that were caught while recording, since the start; the log says where.
+    pub(crate) defects: u64,
     /// Bytes that wait for the recorder now.
     pub(crate) queue_bytes: u64,
     /// How many may wait.

@@ -1,0 +1,305 @@
+//! Reads what the traffic told: keeps the exchanges that are open, announces them, and says what is to be written.
+
+use super::exchange::OpenExchange;
+use super::health::Health;
+use super::scribe::{Batch, Work};
+use super::{Order, step_back, thread};
+use crate::analysis::threads::Threads;
+use crate::capture::note::{Began, Ended, Key, Note};
+use crate::capture::queue::{Receiver, Weight};
+use crate::contain::{contain, rehearse};
+use crate::live::{Change, Live};
+use crate::reading::TimedEvent;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use store::{Exchange, Outcome, Side, Store};
+use uuid::Uuid;
+
+/// How long notes gather before they are written together.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// A batch is committed at the latest after so many bytes of notes: until then the writer holds a copy of them.
+const COMMIT_BYTES: usize = 4 << 20;
+
+/// How long the recorder sleeps when nothing comes and nothing runs, before it tidies up.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long it sleeps while something runs: what a silent stream brought last is then handed to the disk.
+const WATCHFUL: Duration = Duration::from_secs(1);
+
+/// How often a running exchange is announced at the most; and, where many run, how often any of them is.
+const PROGRESS: Duration = Duration::from_millis(250);
+const PROGRESS_OF_ANY: Duration = Duration::from_millis(5);
+
+/// The thread that reads.
+pub(super) struct Reader {
+    open: HashMap<Key, Tracked>,
+    desk: Desk,
+    batches: SyncSender<Batch>,
+}
+
+/// An open exchange and what is remembered about it.
+struct Tracked {
+    exchange: OpenExchange,
+    announced: Instant,
+    /// What the scribe and those who watch have not been told of it; told with the batch.
+    unsaved: bool,
+    unannounced: bool,
+}
+
+/// All that reading needs beside the exchange at hand.
+struct Desk {
+    /// To read earlier calls of a session from.
+    store: Store,
+    threads: Threads,
+    live: Live,
+    health: Arc<Health>,
+    /// How many exchanges are open.
+    running: usize,
+    /// The batch in progress.
+    work: Vec<Work>,
+    /// Exchanges with something untold.
+    changed: Vec<Key>,
+}
+
+impl Reader {
+    pub(super) fn new(store: Store, live: Live, health: Arc<Health>, batches: SyncSender<Batch>) -> Reader {
+        let desk = Desk {
+            store,
+            threads: Threads::default(),
+            live,
+            health,
+            running: 0,
+            work: Vec::new(),
+            changed: Vec::new(),
+        };
+        Reader { open: HashMap::new(), desk, batches }
+    }
+
+    pub(super) fn run(mut self, notes: &Receiver<Note>, orders: &Mutex<Vec<Order>>) {
+        step_back();
+        let mut batch = Vec::new();
+        loop {
+            notes.take(&mut batch, if self.open.is_empty() { IDLE } else { WATCHFUL }, GATHER);
+            let closing = notes.is_closed();
+            let orders = std::mem::take(&mut *orders.lock().unwrap_or_else(PoisonError::into_inner));
+            if batch.is_empty() && orders.is_empty() {
+                if closing {
+                    break;
+                }
+                self.send(Batch::Tidy { at_rest: self.open.is_empty() });
+                continue;
+            }
+            let mut handled = 0;
+            for note in batch.drain(..) {
+                handled += note.weight();
+                self.handle(note);
+                if handled >= COMMIT_BYTES {
+                    self.hand_over(std::mem::take(&mut handled));
+                }
+            }
+            for order in orders {
+                // Whoever gave it is told by its silence.
+                let _ = contain(|| order(&mut self));
+            }
+            self.hand_over(handled);
+        }
+    }
+
+    /// Adds to the batch in progress.
+    pub(super) fn pass_on(&mut self, work: Work) {
+        self.tell_changed();
+        self.desk.work.push(work);
+    }
+
+    /// Makes the scribe write what is known of a running exchange.
+    pub(super) fn show(&mut self, id: Uuid) {
+        if let Some(tracked) = self.open.values().find(|tracked| tracked.exchange.row.id == id) {
+            self.desk.work.push(Work::Save(Arc::new(tracked.exchange.row.clone())));
+        }
+    }
+
+    /// What runs is saved again as it is held here.
+    pub(super) fn pin(&mut self, id: Uuid, pinned: bool) {
+        if let Some(tracked) = self.open.values_mut().find(|tracked| tracked.exchange.row.id == id) {
+            tracked.exchange.row.pinned = pinned;
+        }
+    }
+
+    fn handle(&mut self, note: Note) {
+        let key = note.key();
+        match note {
+            Note::Began { began, .. } => {
+                if let Some(tracked) = contain(|| self.desk.begin(key, *began)) {
+                    self.open.insert(key, tracked);
+                } else {
+                    self.desk.health.incomplete.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Note::Ended { at_us, end, .. } => {
+                if let Some(tracked) = self.open.remove(&key) {
+                    self.desk.end(tracked, at_us, &end);
+                }
+            }
+            note => {
+                let Some(tracked) = self.open.get_mut(&key) else { return };
+                if contain(|| self.desk.take(key, tracked, note)).is_none() {
+                    tracked.exchange.give_up_reading();
+                }
+            }
+        }
+        self.desk.running = self.open.len();
+    }
+
+    /// Gives the batch to the scribe. Waits while he has another to write and one to begin with.
+    fn hand_over(&mut self, weight: usize) {
+        self.tell_changed();
+        let work = std::mem::take(&mut self.desk.work);
+        self.send(Batch::Write { work, weight });
+    }
+
+    fn send(&self, batch: Batch) {
+        if self.batches.send(batch).is_err() {
+            // He has ended, which he never does before us: nothing more can be recorded.
+            self.desk.health.report(Some("the thread that writes has ended".to_owned()));
+        }
+    }
+
+    fn tell_changed(&mut self) {
+        for key in std::mem::take(&mut self.desk.changed) {
+            // What has ended meanwhile was told.
+            if let Some(tracked) = self.open.get_mut(&key) {
+                self.desk.tell(tracked);
+            }
+        }
+    }
+}
+
+impl Desk {
+    fn begin(&mut self, key: Key, began: Began) -> Tracked {
+        let exchange = OpenExchange::new(began);
+        let tracked = Tracked { exchange, announced: Instant::now(), unsaved: false, unannounced: true };
+        // Its bytes may come next, and whoever writes them must know it.
+        self.work.push(Work::Save(Arc::new(tracked.exchange.row.clone())));
+        self.changed.push(key);
+        tracked
+    }
+
+    /// Bytes are passed on before they are read: a defect in reading loses none.
+    fn take(&mut self, key: Key, tracked: &mut Tracked, note: Note) {
+        let exchange = &mut tracked.exchange;
+        let id = exchange.row.id;
+        match note {
+            Note::Began { .. } | Note::Ended { .. } => {}
+            Note::RequestBody { data, .. } => {
+                exchange.request_body(&data);
+                self.work.push(Work::Request { id, data });
+            }
+            Note::RequestEnded { at_us, trailers, .. } => {
+                self.work.push(Work::Finish { id, side: Side::Request });
+                self.mark(key, tracked, true);
+                rehearse("read");
+                tracked.exchange.request_ended(at_us, trailers);
+                thread::link_open(&mut self.threads, &self.store, &mut tracked.exchange);
+            }
+            Note::Connected { at_us, reused, .. } => exchange.connected(at_us, reused),
+            Note::Informational { status, .. } => exchange.row.informational.push(status),
+            Note::Answered { at_us, head, .. } => {
+                exchange.answered(at_us, *head);
+                let watched = self.live.is_watched();
+                self.mark(key, tracked, watched);
+            }
+            Note::ResponseBody { at_us, data, .. } => self.response_body(tracked, at_us, data),
+            Note::ResponseTrailers { trailers, .. } => exchange.row.response_trailers = trailers,
+        }
+    }
+
+    fn response_body(&mut self, tracked: &mut Tracked, at_us: u64, data: Vec<u8>) {
+        let id = tracked.exchange.row.id;
+        let from = tracked.exchange.row.event_count;
+        self.work.push(Work::Response { id, data, at_us });
+        let Some(Work::Response { data, .. }) = self.work.last() else { return };
+        let fed = tracked.exchange.response_body(data, at_us);
+        self.announce_events(tracked, from, fed.events);
+        let running = u32::try_from(self.running).unwrap_or(u32::MAX);
+        if self.live.is_watched()
+            && tracked.announced.elapsed() >= PROGRESS.max(PROGRESS_OF_ANY.saturating_mul(running))
+        {
+            tracked.announced = Instant::now();
+            self.announce(Arc::new(tracked.exchange.row.clone()));
+        }
+    }
+
+    fn end(&mut self, mut tracked: Tracked, at_us: u64, end: &Ended) {
+        if contain(|| self.read_end(&mut tracked, at_us, end)).is_none() {
+            tracked.exchange.give_up_reading();
+            let _ = contain(|| tracked.exchange.ended(at_us, end));
+            tracked.exchange.row.outcome.get_or_insert(Outcome::Interrupted);
+        }
+        let _ = contain(|| self.close(tracked));
+    }
+
+    fn read_end(&mut self, tracked: &mut Tracked, at_us: u64, end: &Ended) {
+        rehearse("end");
+        let exchange = &mut tracked.exchange;
+        let from = exchange.row.event_count;
+        let fed = exchange.ended(at_us, end);
+        thread::link_open(&mut self.threads, &self.store, exchange);
+        thread::judge(&mut self.threads, &mut exchange.row, exchange.usage.as_ref(), exchange.stated);
+        self.announce_events(tracked, from, fed.events);
+    }
+
+    fn close(&mut self, tracked: Tracked) {
+        let OpenExchange { row, streamed_text, .. } = tracked.exchange;
+        if let Some(text) = streamed_text {
+            self.work.push(Work::Text { id: row.id, text });
+        }
+        if !row.capture.complete {
+            self.health.incomplete.fetch_add(1, Ordering::Relaxed);
+        }
+        let row = Arc::new(row);
+        self.work.push(Work::Save(Arc::clone(&row)));
+        self.announce(row);
+    }
+
+    /// Remembers to tell of it with the batch: what changes often within one is told once.
+    fn mark(&mut self, key: Key, tracked: &mut Tracked, announce: bool) {
+        if !tracked.unsaved && !tracked.unannounced {
+            self.changed.push(key);
+        }
+        tracked.unsaved = true;
+        tracked.unannounced |= announce;
+    }
+
+    fn tell(&mut self, tracked: &mut Tracked) {
+        if !tracked.unsaved && !tracked.unannounced {
+            return;
+        }
+        let row = Arc::new(tracked.exchange.row.clone());
+        if std::mem::take(&mut tracked.unsaved) {
+            self.work.push(Work::Save(Arc::clone(&row)));
+        }
+        if std::mem::take(&mut tracked.unannounced) {
+            tracked.announced = Instant::now();
+            self.announce(row);
+        }
+    }
+
+    /// Whether somebody watches or not: who comes back with a cursor is told of it.
+    fn announce(&self, row: Arc<Exchange>) {
+        self.live.announce(Change::Exchange(row));
+    }
+
+    fn announce_events(&mut self, tracked: &mut Tracked, from: u64, events: Vec<TimedEvent>) {
+        if events.is_empty() || !self.live.is_watched() {
+            return;
+        }
+        // Nobody is told what an exchange says before it is told that there is one.
+        self.tell(tracked);
+        let Exchange { id, started_us, .. } = tracked.exchange.row;
+        self.live.announce(Change::Events { id, started_us, from, events: Arc::new(events) });
+    }
+}
