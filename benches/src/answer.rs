@@ -68,18 +68,19 @@ pub(crate) fn chunk(out: &mut String, kind: &str, data: &str) {
     let _ = write!(out, "{length:x}\r\nevent: {kind}\ndata: {data}\n\n\r\n");
 }
 
-/// What is before a delta's send time, for the client to find it.
-pub(crate) const SENT: &str = r#""sent_us":""#;
+/// What is before a delta's send time, for the client to find it: the delta itself has no field that the API's have not.
+pub(crate) const SENT: &str = r#""text":"at "#;
 
 /// Digits of a send time.
 pub(crate) const SENT_DIGITS: usize = 12;
 
-/// The delta at this place. Its send time is microseconds since `epoch`.
-pub(crate) fn delta(out: &mut String, seeds: [u64; 2], place: usize, epoch: Instant) {
-    let mut data = format!(
-        r#"{{"type":"content_block_delta","index":0,{SENT}{:0SENT_DIGITS$}","delta":{{"type":"text_delta","text":""#,
-        epoch.elapsed().as_micros()
-    );
+/// The delta at this place. It says when it was sent, in microseconds since `epoch`, if one is given.
+pub(crate) fn delta(out: &mut String, seeds: [u64; 2], place: usize, epoch: Option<Instant>) {
+    let begin = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","#;
+    let mut data = match epoch {
+        Some(epoch) => format!("{begin}{SENT}{:0SENT_DIGITS$} ", epoch.elapsed().as_micros()),
+        None => format!(r#"{begin}"text":""#),
+    };
     delta_text(&mut data, seeds, place);
     data.push_str("\"}}");
     chunk(out, "content_block_delta", &data);
@@ -131,9 +132,12 @@ mod tests {
         let body = message(2048, 5);
         serde_json::from_str::<serde_json::Value>(&body).unwrap();
         assert!((1900..2150).contains(&body.len()), "{}", body.len());
-        let mut event = String::new();
-        delta(&mut event, [1, 2], 0, Instant::now());
-        let data = event.split_once("data: ").unwrap().1.trim_end();
-        serde_json::from_str::<serde_json::Value>(data).unwrap();
+        for epoch in [None, Some(Instant::now())] {
+            let mut event = String::new();
+            delta(&mut event, [1, 2], 0, epoch);
+            let data = event.split_once("data: ").unwrap().1.trim_end();
+            serde_json::from_str::<serde_json::Value>(data).unwrap();
+            assert_eq!(event.contains(SENT), epoch.is_some());
+        }
     }
 }

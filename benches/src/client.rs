@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn send_times_are_found_however_the_stream_is_cut() {
-        let stream = format!("data: {{{SENT}000000000001\",x}}\n\ndata: {{{SENT}000000000002\",y}}\n\n");
+        let stream = format!("data: {{{SENT}000000000001 x\"}}\n\ndata: {{{SENT}000000000002 y\"}}\n\n");
         for size in 1..stream.len() {
             let (mut deltas, mut delays) = (Deltas::default(), Vec::new());
             for piece in stream.as_bytes().chunks(size) {

@@ -7,7 +7,7 @@ mod batch;
 pub(crate) use batch::BatchMessage;
 use batch::BatchReader;
 use protocol::Problem;
-use protocol::assemble::{Assembled, Assembler};
+use protocol::assemble::{Assembled, Assembler, Update};
 use protocol::coding;
 use protocol::error::ApiError;
 use protocol::message::Message;
@@ -38,6 +38,8 @@ pub(crate) struct Fed {
     pub(crate) events: Vec<TimedEvent>,
     /// Whether the first token of text, thinking or tool input was among them.
     pub(crate) first_content: bool,
+    /// Whether they say more of the message itself (model, usage, why it stopped) than was known.
+    pub(crate) of_message: bool,
 }
 
 /// What a whole answer says.
@@ -131,7 +133,9 @@ impl AnswerReader {
                 stream.cutter.feed(&self.decoded, &mut events);
                 let mut fed = Fed::default();
                 for event in events {
-                    if stream.assembler.push(&event).is_first_content() && !self.seen_content {
+                    let update = stream.assembler.push(&event);
+                    fed.of_message |= !matches!(update, Update::Content { .. });
+                    if update.is_first_content() && !self.seen_content {
                         self.seen_content = true;
                         fed.first_content = true;
                     }

@@ -4,7 +4,7 @@
 //! Of a body beyond [`SPOOL`] only what could not be cut yet stays in memory, so memory is flat however long it is; what was cut in a
 //! batch that was refused is then lost, and the record says so.
 
-use crate::cut::{self, Cut, Cutter};
+use crate::cut::{self, Cutter};
 use crate::error::Error;
 use crate::list::{self, Entry, EntryRef, Tree};
 use crate::packs::{Kind, NewPiece, Packs};
@@ -349,14 +349,13 @@ fn put(
 ) -> Result<usize, Error> {
     let Target { connection, packs, session } = target;
     cutter.scan(bytes, last, &mut |segment, form| {
-        let entry = match cut::classify(segment) {
-            Cut::Literal(bytes) => Entry::Literal(bytes.to_vec()),
-            Cut::Piece { bytes, .. } => {
-                let kind = Kind::of_form(form);
-                let text = || indexed.then(|| words::of_piece(kind, bytes)).flatten();
-                let piece = NewPiece { kind, bytes, text: &text };
-                Entry::Place(packs.place(connection, *session, &piece)?.0)
-            }
+        let entry = if cut::is_literal(segment) {
+            Entry::Literal(segment.to_vec())
+        } else {
+            let kind = Kind::of_form(form);
+            let text = || indexed.then(|| words::of_piece(kind, segment)).flatten();
+            let piece = NewPiece { kind, bytes: segment, text: &text };
+            Entry::Place(packs.place(connection, *session, &piece)?.0)
         };
         tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, indexed))
     })

@@ -41,19 +41,18 @@ pub enum Cut<'a> {
 pub fn cut(body: &[u8], each: &mut dyn FnMut(Cut<'_>)) {
     let mut cutter = Cutter::default();
     let result: Result<usize, std::convert::Infallible> = cutter.scan(body, true, &mut |segment, _| {
-        each(classify(segment));
+        each(match is_literal(segment) {
+            true => Cut::Literal(segment),
+            false => Cut::Piece { key: key(b'd', segment), bytes: segment },
+        });
         Ok(())
     });
     debug_assert_eq!(result, Ok(body.len()));
 }
 
-/// Whether a segment stands on its own.
-pub(crate) fn classify(segment: &[u8]) -> Cut<'_> {
-    if segment.len() < MIN {
-        Cut::Literal(segment)
-    } else {
-        Cut::Piece { key: key(b'd', segment), bytes: segment }
-    }
+/// Whether a segment is too short to stand on its own.
+pub(crate) fn is_literal(segment: &[u8]) -> bool {
+    segment.len() < MIN
 }
 
 /// The key of a piece: 128 bits of BLAKE3 over its kind (`d` data, `l` list) and its bytes.

@@ -114,40 +114,61 @@ pub(crate) fn spans(text: &str) -> Vec<(Range<usize>, String)> {
 }
 
 fn for_each(text: &str, each: &mut dyn FnMut(Range<usize>, &str)) {
+    let bytes = text.as_bytes();
     let mut word = String::new();
-    let mut begin = 0;
+    let (mut begin, mut at) = (0, 0);
     let mut end = |word: &mut String, range: Range<usize>| {
         if !word.is_empty() && word.len() <= LONGEST {
             each(range, word);
         }
         word.clear();
     };
-    for (at, letter) in text.char_indices() {
-        if letter.is_ascii_alphanumeric() {
-            if word.is_empty() {
-                begin = at;
+    while let Some(byte) = bytes.get(at) {
+        if byte.is_ascii() {
+            // Nearly all text of agents: a whole run at a time.
+            let run = bytes[at..].iter().take_while(|byte| IN_WORD[usize::from(**byte)]).count();
+            if run == 0 {
+                end(&mut word, begin..at);
+                at += 1;
+                continue;
             }
-            word.push(letter.to_ascii_lowercase());
+            let before = word.len();
+            begin = if before == 0 { at } else { begin };
+            word.push_str(&text[at..at + run]);
+            word[before..].make_ascii_lowercase();
+            at += run;
             continue;
         }
-        if letter.is_ascii() || !letter.is_alphanumeric() {
+        let Some(letter) = text[at..].chars().next() else { break };
+        let after = at + letter.len_utf8();
+        if letter.is_alphanumeric() {
+            let alone = has_no_spaces(letter);
+            if alone {
+                end(&mut word, begin..at);
+            }
+            begin = if word.is_empty() { at } else { begin };
+            word.extend(letter.to_lowercase());
+            if alone {
+                end(&mut word, begin..after);
+            }
+        } else {
             end(&mut word, begin..at);
-            continue;
         }
-        let alone = has_no_spaces(letter);
-        if alone {
-            end(&mut word, begin..at);
-        }
-        if word.is_empty() {
-            begin = at;
-        }
-        word.extend(letter.to_lowercase());
-        if alone {
-            end(&mut word, begin..at + letter.len_utf8());
-        }
+        at = after;
     }
     end(&mut word, begin..text.len());
 }
+
+/// Bytes that are letters or digits of ASCII.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a letter belongs to a script that does not part words.
 fn has_no_spaces(letter: char) -> bool {

@@ -196,7 +196,7 @@ impl OpenExchange {
         if fed.first_content {
             self.row.timing.first_token_us = Some(at_us);
         }
-        if let Some(message) = answer.message_so_far() {
+        if let Some(message) = answer.message_so_far().filter(|_| fed.of_message) {
             take_message(&mut self.row, message);
         }
         fed

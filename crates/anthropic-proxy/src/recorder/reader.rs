@@ -21,7 +21,10 @@ use uuid::Uuid;
 /// How long notes gather before they are written together.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// A batch is committed at the latest after so many bytes of notes: until then the writer holds a copy of them.
+/// What was read is handed over at the latest after so many bytes of notes, so that it is written while more is read;
+const HAND_OVER_BYTES: usize = 256 << 10;
+
+/// and committed after so many: until then the writer holds a copy of them.
 const COMMIT_BYTES: usize = 4 << 20;
 
 /// How long the recorder sleeps when nothing comes and nothing runs, before it tidies up.
@@ -93,19 +96,22 @@ impl Reader {
                 self.send(Batch::Tidy { at_rest: self.open.is_empty() });
                 continue;
             }
-            let mut handled = 0;
+            let (mut handled, mut uncommitted) = (0, 0);
             for note in batch.drain(..) {
                 handled += note.weight();
                 self.handle(note);
-                if handled >= COMMIT_BYTES {
-                    self.hand_over(std::mem::take(&mut handled));
+                if handled >= HAND_OVER_BYTES {
+                    uncommitted += handled;
+                    let commit = uncommitted >= COMMIT_BYTES;
+                    self.hand_over(std::mem::take(&mut handled), commit);
+                    uncommitted = if commit { 0 } else { uncommitted };
                 }
             }
             for order in orders {
                 // Whoever gave it is told by its silence.
                 let _ = contain(|| order(&mut self));
             }
-            self.hand_over(handled);
+            self.hand_over(handled, true);
         }
     }
 
@@ -154,11 +160,13 @@ impl Reader {
         self.desk.running = self.open.len();
     }
 
-    /// Gives the batch to the scribe. Waits while he has another to write and one to begin with.
-    fn hand_over(&mut self, weight: usize) {
-        self.tell_changed();
+    /// Gives what was read to the scribe. Waits while he has enough to write.
+    fn hand_over(&mut self, weight: usize, commit: bool) {
+        if commit {
+            self.tell_changed();
+        }
         let work = std::mem::take(&mut self.desk.work);
-        self.send(Batch::Write { work, weight });
+        self.send(Batch::Write { work, weight, commit });
     }
 
     fn send(&self, batch: Batch) {

@@ -22,6 +22,9 @@ const PRUNE: Duration = Duration::from_secs(10);
 /// How long to wait before what could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Batches that wait for it at the most.
+const AHEAD: usize = 4;
+
 /// One thing to write.
 pub(super) enum Work {
     /// An exchange as it is now; the first of it comes before its bytes.
@@ -54,8 +57,8 @@ impl Work {
 
 /// What is written together.
 pub(super) enum Batch {
-    /// In this order. It takes so many bytes of the queue's bound until it is written.
-    Write { work: Vec<Work>, weight: usize },
+    /// In this order. It takes so many bytes of the queue's bound until it is committed: with it, if it says so, or a later one.
+    Write { work: Vec<Work>, weight: usize, commit: bool },
     /// Nothing has come for a while; `at_rest`: and nothing runs.
     Tidy { at_rest: bool },
 }
@@ -79,20 +82,25 @@ impl Scribe {
         Scribe { writer, live, health, trouble: None, damaged: HashSet::new(), limits, pruned: None }
     }
 
-    /// Starts the thread. It takes one batch ahead, and ends when nobody holds the sender any more.
+    /// Starts the thread. It takes a few batches ahead, and ends when nobody holds the sender any more.
     pub(super) fn start(
         mut self,
         notes: Arc<Receiver<Note>>,
     ) -> std::io::Result<(SyncSender<Batch>, JoinHandle<()>)> {
-        let (sender, batches) = mpsc::sync_channel(1);
+        let (sender, batches) = mpsc::sync_channel(AHEAD);
         let thread = std::thread::Builder::new().name("scribe".to_owned()).spawn(move || {
             step_back();
+            let mut held = 0;
             loop {
                 match self.next(&batches) {
-                    Ok(Batch::Write { work, weight }) => {
+                    Ok(Batch::Write { work, weight, commit }) => {
+                        held += weight;
                         self.write(work);
-                        notes.release(weight);
-                        self.contained(Scribe::prune);
+                        if commit {
+                            self.contained(Scribe::commit);
+                            notes.release(std::mem::take(&mut held));
+                            self.contained(Scribe::prune);
+                        }
                     }
                     Ok(Batch::Tidy { at_rest }) => self.contained(|scribe| scribe.tidy(at_rest)),
                     Err(RecvTimeoutError::Timeout) => self.contained(Scribe::commit),
@@ -119,7 +127,6 @@ impl Scribe {
                 self.damaged.extend(id);
             }
         }
-        self.contained(Scribe::commit);
     }
 
     /// What a defect kept from being done is seen to with the next batch.

@@ -1,6 +1,7 @@
 //! The blocks of a message in the making: addressed by index, whatever the order they come in.
 
 use super::ContentKind;
+use super::quick::TextDelta;
 use crate::json;
 use crate::message::{Block, Message};
 use crate::problem::Problems;
@@ -67,6 +68,14 @@ impl Places {
         Some(position)
     }
 
+    /// Adds text to its block. `None`: there is no such block.
+    pub(super) fn extend(&mut self, delta: &TextDelta<'_>, content: &mut [Block]) -> Option<()> {
+        let position = self.find(delta.index)?;
+        let (place, block) = (self.list.get_mut(position)?, content.get_mut(position)?);
+        extend(place, block, delta.kind, &delta.text);
+        Some(())
+    }
+
     /// Adds a delta to its block. Returns what kind it was and whether it carried anything.
     pub(super) fn apply(
         &mut self,
@@ -85,23 +94,19 @@ impl Places {
         else {
             return (ContentKind::Other, false);
         };
-        let mut appended = |name: &str| {
+        let mut extended = |kind: ContentKind, name: &str| {
             let text = delta.get(name).and_then(Value::as_str).unwrap_or_default();
-            block.append(name, text);
-            !text.is_empty()
+            extend(place, block, kind, text);
+            (kind, !text.is_empty())
         };
         match kind.as_str() {
-            "text_delta" => (ContentKind::Text, appended("text")),
+            "text_delta" => extended(ContentKind::Text, "text"),
             "thinking_delta" => {
-                let carries = appended("thinking");
+                let (kind, carries) = extended(ContentKind::Thinking, "thinking");
                 let counted = delta.get("estimated_tokens").and_then(Value::as_u64).unwrap_or(0);
-                (ContentKind::Thinking, carries || counted > 0)
+                (kind, carries || counted > 0)
             }
-            "input_json_delta" => {
-                let text = delta.get("partial_json").and_then(Value::as_str).unwrap_or_default();
-                place.input.push_str(text);
-                (ContentKind::ToolInput, !text.is_empty())
-            }
+            "input_json_delta" => extended(ContentKind::ToolInput, "partial_json"),
             "signature_delta" => {
                 let signature = delta.get_mut("signature").map(Value::take).unwrap_or_default();
                 block.fields.insert("signature".to_owned(), signature);
@@ -159,6 +164,15 @@ impl Places {
         let after = self.list.partition_point(|place| place.index <= index);
         let position = after.checked_sub(1)?;
         (self.list.get(position)?.index == index).then_some(position)
+    }
+}
+
+/// Adds text where its kind belongs: a tool's input is read once it is whole.
+fn extend(place: &mut Place, block: &mut Block, kind: ContentKind, text: &str) {
+    match kind {
+        ContentKind::ToolInput => place.input.push_str(text),
+        ContentKind::Thinking => block.append("thinking", text),
+        _ => block.append("text", text),
     }
 }
 

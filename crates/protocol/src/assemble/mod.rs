@@ -4,6 +4,7 @@
 //! event, block or delta that is not known is named among the problems, and changes nothing else.
 
 mod blocks;
+mod quick;
 mod update;
 
 pub use update::{ContentKind, Update};
@@ -62,6 +63,9 @@ impl Assembler {
         if event.data.is_empty() {
             return if name == "ping" { Update::Ping } else { self.unknown(name) };
         }
+        if let Some(update) = self.push_text(name, event) {
+            return update;
+        }
         let data = json::read(&event.data, named(name), &mut self.problems).value;
         let kind = match data.get("type").and_then(Value::as_str) {
             Some(kind) if name != "error" => kind.to_owned(),
@@ -81,6 +85,15 @@ impl Assembler {
             "error" => self.fail(&data, event),
             _ => self.unknown(&kind),
         }
+    }
+
+    /// Takes a delta of text to a block that is there; `None`: it is something else, or odd.
+    fn push_text(&mut self, name: &str, event: &sse::Event) -> Option<Update> {
+        let message = self.message.as_mut().filter(|_| !event.truncated && name != "error")?;
+        let delta = quick::text_delta(&event.data)?;
+        self.places.extend(&delta, &mut message.content)?;
+        let carries = !delta.text.is_empty() || delta.counted > 0;
+        Some(Update::Content { index: delta.index, kind: delta.kind, carries })
     }
 
     /// The stream has ended. Blocks that are still open keep what came of them.
