@@ -1,5 +1,6 @@
 //! Wires the parts; the only file that knows them all.
 
+mod certificate;
 mod demonstration;
 mod instance;
 mod signals;
@@ -13,9 +14,10 @@ use crate::proxy::{Gate, LoopGuard, Proxy};
 use crate::reading::streamed_text;
 use crate::recorder::Recorder;
 use anyhow::{Context as _, anyhow};
+use certificate::Certificate;
 pub(crate) use instance::{Instance, Running, address as instance_address, is_healthy};
 use relay::connect::TlsSettings;
-use relay::{Connect, PoolSettings, Settings, Upstream, UpstreamSettings};
+use relay::{Connect, Listeners, PoolSettings, Settings, Upstream, UpstreamSettings};
 pub(crate) use signals::asked_to_end;
 use std::future::Future;
 use std::io;
@@ -39,6 +41,7 @@ pub(crate) struct App {
     recorder: Recorder,
     recorder_thread: JoinHandle<()>,
     instance: Option<Instance>,
+    certificate: Option<Certificate>,
     /// How many commands keep it in use.
     leases: watch::Receiver<usize>,
     /// Tells answers without end that the program ends.
@@ -65,6 +68,8 @@ impl App {
         let config = Arc::new(config);
 
         let (store, writer) = Store::open(&config.data)?;
+        // After the store: the folder is there then.
+        let certificate = Certificate::of(&config)?;
         store.read_answers_with(streamed_text);
         let (sender, receiver) = queue::bounded::<Note>(config.queue_bytes);
         let capture = Capture::new(sender.clone(), Hasher::open(config.folder().map(PathBuf::as_path))?);
@@ -100,7 +105,7 @@ impl App {
             .map(|folder| {
                 let reveal = |token: &Option<Token>| token.as_ref().map(|token| token.reveal().to_owned());
                 let running = Running {
-                    url: url(&config),
+                    url: url(&config, "http"),
                     token: reveal(&config.monitor_token),
                     proxy_token: reveal(&config.proxy_token),
                 };
@@ -114,6 +119,7 @@ impl App {
             recorder,
             recorder_thread,
             instance,
+            certificate,
             leases: leases_seen,
             stopping,
         })
@@ -121,7 +127,12 @@ impl App {
 
     /// Where clients reach it.
     pub(crate) fn url(&self) -> String {
-        url(&self.config)
+        url(&self.config, if self.certificate.is_some() { "https" } else { "http" })
+    }
+
+    /// What it serves under to other machines.
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// What it runs with.
@@ -148,7 +159,9 @@ impl App {
             head_time: self.config.head_timeout,
             ..Settings::default()
         };
-        relay::serve(self.listeners, self.proxy, settings, shutdown, grace).await;
+        let listeners =
+            Listeners { tcp: self.listeners, tls: self.certificate.map(|certificate| certificate.identity) };
+        relay::serve(listeners, self.proxy, settings, shutdown, grace).await;
         self.recorder.close();
         let thread = self.recorder_thread;
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -159,7 +172,8 @@ impl App {
     }
 }
 
-fn url(config: &Config) -> String {
+/// Programs of this machine may always say `http`.
+fn url(config: &Config, scheme: &str) -> String {
     let port = config.listen.first().map_or(0, SocketAddr::port);
     let host = match config.host.as_str() {
         // Whoever listens on all addresses is reached by this one too.
@@ -167,7 +181,7 @@ fn url(config: &Config) -> String {
         host if host.contains(':') => format!("[{host}]"),
         host => host.to_owned(),
     };
-    format!("http://{host}:{port}")
+    format!("{scheme}://{host}:{port}")
 }
 
 /// Listens on every address of the host; one of them is enough (`localhost` may name an IPv6 that is switched off).

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::exchange::{self, Request};
 use crate::handler::{Handler, Reply, Route};
 use crate::head::{HeadScan, RequestHead, write_request};
+use crate::incoming::{Incoming, Patience};
 use crate::problem::{Problem, Refusal};
 use crate::reply;
 use crate::scratch;
@@ -22,7 +23,7 @@ use crate::stream::{reset_on_close, tune};
 
 /// The client's side, as exchanges see it.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Incoming,
     /// Read but not yet used: bodies that came with their head, and the requests after this one.
     pub(crate) inbox: Vec<u8>,
     /// The client has sent all that it will send.
@@ -34,7 +35,7 @@ pub(crate) struct Client {
 impl Drop for Client {
     fn drop(&mut self) {
         if self.cut_on_drop {
-            reset_on_close(&self.stream);
+            reset_on_close(self.stream.tcp());
         }
     }
 }
@@ -62,6 +63,19 @@ enum Next<T> {
 /// Serves one connection to its end.
 pub(crate) async fn run<H: Handler>(stream: TcpStream, peer: SocketAddr, context: Arc<Context<H>>) {
     tune(&stream);
+    let stream = match &context.tls {
+        None => Incoming::Tcp(stream),
+        Some(identity) => {
+            let settings = context.settings;
+            let patience = Patience { first_byte: settings.first_byte_time, handshake: settings.head_time };
+            let secured = tokio::select! {
+                secured = Incoming::secure(stream, peer, identity, patience) => secured,
+                () = context.lifecycle.drained() => None,
+            };
+            let Some(stream) = secured else { return };
+            stream
+        }
+    };
     let mut client = Client { stream, inbox: Vec::new(), fin: false, cut_on_drop: false };
     let mut wait = context.settings.first_byte_time;
     loop {
@@ -161,7 +175,10 @@ impl Client {
 
     /// Sends bytes of the relay's own. False if the client does not take them in time.
     pub(crate) async fn send<H: Handler>(&mut self, bytes: &[u8], context: &Context<H>) -> bool {
-        let write = self.stream.write_all(bytes);
+        let write = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
         matches!(tokio::time::timeout(context.settings.linger_time, write).await, Ok(Ok(())))
     }
 

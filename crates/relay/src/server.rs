@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::client;
 use crate::handler::Handler;
 use crate::head::Limits;
+use crate::incoming::TlsIdentity;
 use crate::lifecycle::Lifecycle;
 
 /// Limits towards clients.
@@ -70,19 +71,35 @@ pub struct ServeReport {
 pub(crate) struct Context<H> {
     pub(crate) handler: Arc<H>,
     pub(crate) settings: Settings,
+    pub(crate) tls: Option<TlsIdentity>,
     pub(crate) lifecycle: Lifecycle,
+}
+
+/// Where clients come in.
+pub struct Listeners {
+    /// All that listens.
+    pub tcp: Vec<TcpListener>,
+    /// Clients of other machines must speak TLS then; those of this one may.
+    pub tls: Option<TlsIdentity>,
+}
+
+impl From<Vec<TcpListener>> for Listeners {
+    fn from(tcp: Vec<TcpListener>) -> Listeners {
+        Listeners { tcp, tls: None }
+    }
 }
 
 /// Accepts until `shutdown` resolves; then accepts no more, closes the connections that wait for a request, lets
 /// exchanges in flight finish for up to `grace`, and cuts the rest.
 pub async fn serve<H: Handler>(
-    listeners: Vec<TcpListener>,
+    listeners: impl Into<Listeners>,
     handler: Arc<H>,
     settings: Settings,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
 ) -> ServeReport {
-    let context = Arc::new(Context { handler, settings, lifecycle: Lifecycle::new() });
+    let Listeners { tcp: listeners, tls } = listeners.into();
+    let context = Arc::new(Context { handler, settings, tls, lifecycle: Lifecycle::new() });
     let mut connections = JoinSet::new();
     let mut report = ServeReport::default();
     let mut acceptor = Acceptor { listeners, paused_until: None };

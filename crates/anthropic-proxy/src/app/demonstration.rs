@@ -32,6 +32,7 @@ pub(super) fn start(config: Arc<Config>) -> BoxFuture<'static, anyhow::Result<St
             limits: crate::recorder::Limits::default(),
             monitor_token: None,
             proxy_token: None,
+            tls: None,
             proxies: ProxySettings::default(),
             notices: Vec::new(),
             ..(*config).clone()

@@ -81,6 +81,14 @@ fn welcome(app: &App) {
         env!("CARGO_PKG_VERSION"),
         config.upstream,
     );
+    let tls = app.certificate().map_or_else(String::new, |certificate| {
+        let trust = certificate
+            .to_trust
+            .as_ref()
+            .map_or_else(String::new, |file| format!("trust    NODE_EXTRA_CA_CERTS={}\n", file.display()));
+        format!("{trust}sha-256  {}\n", certificate.fingerprint)
+    });
+    let text = text + &tls;
     let mut out = std::io::stdout().lock();
     // Nobody reading is no reason to end.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -24,7 +24,7 @@ use std::time::Duration;
 use store::Location;
 pub(crate) use table::{Kind, SETTINGS};
 pub(crate) use upstream::reaches;
-pub(crate) use values::{LogLevel, Token};
+pub(crate) use values::{LogLevel, Tls, Token};
 
 /// What the program runs with.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) monitor_token: Option<Token>,
     /// What clients must have to forward; `None`: everybody who reaches the proxy may.
     pub(crate) proxy_token: Option<Token>,
+    /// How other machines reach the proxy under TLS; `None`: nobody does.
+    pub(crate) tls: Option<Tls>,
     /// Host names under which the page may be opened.
     pub(crate) allowed_hosts: Vec<String>,
     /// Proxies on the way to the upstream, from the usual variables.
@@ -99,6 +101,7 @@ impl Config {
             values::max_connections(layers).err(),
             values::limits(layers).err(),
             values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000).err(),
+            values::tls(layers).err(),
             values::prices(layers).err(),
         ];
         listen.err().into_iter().chain(others.into_iter().flatten()).collect()
@@ -124,6 +127,7 @@ impl Config {
             max_connections: values::max_connections(layers)?,
             limits: values::limits(layers)?,
             shutdown_grace: values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000)?,
+            tls: values::tls(layers)?,
             allowed_hosts: values::allowed_hosts(layers),
             proxies: ProxySettings::from_env(),
             notices,

@@ -238,6 +238,46 @@ pub(super) fn proxy_token(
     Ok(given)
 }
 
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// PEM files of the user's.
+    Files { certificate: PathBuf, key: PathBuf },
+    /// Made here, once for each data folder.
+    SelfSigned,
+}
+
+/// How other machines reach the proxy under TLS, if they do.
+pub(super) fn tls(layers: &Layers<'_>) -> anyhow::Result<Option<Tls>> {
+    let file = |name| layers.find(name).map(|found| PathBuf::from(found.text));
+    let is_own = match layers.find("TLS") {
+        None => false,
+        Some(found) => match found.text.to_ascii_lowercase().as_str() {
+            "off" | "false" | "0" | "no" => false,
+            "self-signed" => true,
+            _ => bail!(unusable(
+                "TLS",
+                found,
+                "is not known",
+                "use TLS=self-signed, or TLS_CERT and TLS_KEY for a certificate of your own",
+            )),
+        },
+    };
+    match (is_own, file("TLS_CERT"), file("TLS_KEY")) {
+        (false, None, None) => Ok(None),
+        (true, None, None) => Ok(Some(Tls::SelfSigned)),
+        (false, Some(certificate), Some(key)) => Ok(Some(Tls::Files { certificate, key })),
+        (true, _, _) => {
+            bail!("TLS=self-signed and TLS_CERT or TLS_KEY are both set\nhint: leave one of them out")
+        }
+        (false, certificate, _) => {
+            let (set, missing) =
+                if certificate.is_some() { ("TLS_CERT", "TLS_KEY") } else { ("TLS_KEY", "TLS_CERT") };
+            bail!("{set} is set and {missing} is not\nhint: name both PEM files, or use TLS=self-signed")
+        }
+    }
+}
+
 /// Whether other machines may reach us.
 fn is_exposed(listen: &[SocketAddr]) -> bool {
     listen.iter().any(|address| !address.ip().is_loopback())

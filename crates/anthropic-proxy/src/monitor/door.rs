@@ -38,6 +38,8 @@ struct Keys {
     token: blake3::Hash,
     cookie: blake3::Hash,
     cookie_name: String,
+    /// Under TLS a browser shall not show the cookie without it.
+    secure: &'static str,
 }
 
 /// What was presented as a token.
@@ -51,11 +53,12 @@ enum Verdict {
 
 impl Door {
     /// `port` tells apart the cookies of several proxies under one host name.
-    pub(super) fn new(token: Option<&str>, port: u16) -> Door {
+    pub(super) fn new(token: Option<&str>, port: u16, tls: bool) -> Door {
         let keys = token.map(|token| Keys {
             token: blake3::hash(token.as_bytes()),
             cookie: blake3::Hash::from_bytes(blake3::derive_key(COOKIE_PURPOSE, token.as_bytes())),
             cookie_name: format!("anthropic_proxy_{port}"),
+            secure: if tls { "; Secure" } else { "" },
         });
         Door(Arc::new(Inner { keys, failed: Mutex::default() }))
     }
@@ -88,9 +91,10 @@ impl Door {
         let mut response = Redirect::to(to).into_response();
         if let Some(keys) = &self.0.keys {
             let cookie = format!(
-                "{}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={REMEMBERED}",
+                "{}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={REMEMBERED}{}",
                 keys.cookie_name,
-                keys.cookie.to_hex()
+                keys.cookie.to_hex(),
+                keys.secure
             );
             response
                 .headers_mut()
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn only_the_token_or_its_cookie_opens() {
-        let door = Door::new(Some("open sesame"), 8082);
+        let door = Door::new(Some("open sesame"), 8082, false);
         let cookie = door.welcome("/monitor").headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
         assert!(
             cookie.contains("; HttpOnly; SameSite=Strict; Path=/;") && !cookie.contains("sesame"),
@@ -232,12 +236,12 @@ mod tests {
         ] {
             assert_eq!(door.admits(&headers), expected, "{headers:?}");
         }
-        assert!(Door::new(None, 8082).admits(&HeaderMap::new()));
+        assert!(Door::new(None, 8082, false).admits(&HeaderMap::new()));
     }
 
     #[test]
     fn too_many_wrong_tokens_shut_it_for_tokens_but_not_for_who_is_in() {
-        let door = Door::new(Some("right"), 1);
+        let door = Door::new(Some("right"), 1, true);
         let cookie = door.welcome("/").headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
         for _ in 0..ATTEMPTS {
             assert_eq!(door.try_token("wrong"), Verdict::Wrong);

@@ -91,7 +91,7 @@ impl Monitor {
         stopping: Stopping,
     ) -> Monitor {
         let port = config.listen.first().map_or(0, SocketAddr::port);
-        let door = Door::new(config.monitor_token.as_ref().map(Token::reveal), port);
+        let door = Door::new(config.monitor_token.as_ref().map(Token::reveal), port, config.tls.is_some());
         Monitor {
             store,
             live,

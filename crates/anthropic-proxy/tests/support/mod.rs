@@ -111,7 +111,12 @@ impl Proxy {
 
     /// `host:port`.
     pub fn authority(&self) -> &str {
-        self.url.strip_prefix("http://").unwrap()
+        self.url.split_once("://").unwrap().1
+    }
+
+    /// Where programs of this machine reach it, whatever it speaks to others.
+    pub fn plain_url(&self) -> String {
+        format!("http://{}", self.authority())
     }
 
     /// The answer of the monitoring API at `path`.
