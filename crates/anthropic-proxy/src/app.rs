@@ -74,8 +74,12 @@ impl App {
         let (sender, receiver) = queue::bounded::<Note>(config.queue_bytes);
         let capture = Capture::new(sender.clone(), Hasher::open(config.folder().map(PathBuf::as_path))?);
         let live = Live::new(run_number());
-        let (recorder, recorder_thread) =
-            Recorder::start((store.clone(), writer), (sender, receiver), live.clone(), config.limits)?;
+        let (recorder, recorder_thread) = Recorder::start(
+            (store.clone(), writer),
+            (sender, receiver),
+            live.clone(),
+            (config.limits, config.redact_bodies),
+        )?;
 
         let (leases, leases_seen) = watch::channel(0);
         let (stopping, stopping_seen) = watch::channel(false);

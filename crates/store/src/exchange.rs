@@ -54,6 +54,9 @@ pub struct Exchange {
     pub outcome: Option<Outcome>,
     /// Whether everything that went through was recorded.
     pub capture: Capture,
+    /// What was taken out of its bodies or undone before they were recorded, for people; empty: they are byte for byte what went through.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
     /// Why it failed.
     pub error: Option<Failure>,
     /// The model asked for.

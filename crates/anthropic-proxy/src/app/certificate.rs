@@ -94,7 +94,7 @@ fn identity(certificate: &str, key: &str) -> anyhow::Result<TlsIdentity> {
 /// Every name and address under which clients may reach it.
 fn names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-    let addresses = config.listen.iter().map(|address| address.ip()).filter(|ip| !ip.is_unspecified());
+    let addresses = config.listen.iter().map(std::net::SocketAddr::ip).filter(|ip| !ip.is_unspecified());
     names.extend(addresses.map(|ip| ip.to_string()));
     names.extend(config.allowed_hosts.iter().cloned());
     if !config.host.is_empty() && config.host.parse::<std::net::IpAddr>().is_err() {

@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) queue_bytes: usize,
     /// Connections of clients at a time.
     pub(crate) max_connections: usize,
+    /// What looks like a key is taken out of bodies before they are recorded.
+    pub(crate) redact_bodies: bool,
     /// What is kept of the record at the most.
     pub(crate) limits: Limits,
     /// How long streams in flight may go on when the program is asked to end.
@@ -99,6 +101,7 @@ impl Config {
             values::on_client_disconnect(layers).err(),
             values::queue_bytes(layers).err(),
             values::max_connections(layers).err(),
+            values::redact_bodies(layers).err(),
             values::limits(layers).err(),
             values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000).err(),
             values::tls(layers).err(),
@@ -125,6 +128,7 @@ impl Config {
             on_client_disconnect: values::on_client_disconnect(layers)?,
             queue_bytes: values::queue_bytes(layers)?,
             max_connections: values::max_connections(layers)?,
+            redact_bodies: values::redact_bodies(layers)?,
             limits: values::limits(layers)?,
             shutdown_grace: values::milliseconds(layers, "SHUTDOWN_GRACE", 30_000)?,
             tls: values::tls(layers)?,

@@ -83,6 +83,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row("NODE_EXTRA_CA_CERTS", "FILES", "Node's variable: trusted too", "not set", "/etc/ssl/company.pem", Kind::Borrowed),
     row("ON_CLIENT_DISCONNECT", "WHAT", "When the client leaves: `cancel` the upstream request, or `drain` it to learn its usage", "cancel", "drain", Kind::Plain),
     row("CAPTURE_QUEUE_MB", "MB", "Megabytes that may wait for the recorder; what does not fit is not recorded", "64", "256", Kind::Plain),
+    row("REDACT_BODIES", "WHAT", "`secrets`: values that look like keys are replaced in bodies before they are recorded, and the exchange is marked; `off`: bodies are kept byte for byte", "off", "secrets", Kind::Plain),
     row("RETAIN_AGE", "AGE", "Exchanges older than this are deleted, pinned ones excepted: 30d, 12h", "kept", "30d", Kind::Plain),
     row("RETAIN_SIZE", "SIZE", "The oldest exchanges are deleted while the record is larger: 5gb, 500mb", "kept", "5gb", Kind::Plain),
     row("RETAIN_COUNT", "NUMBER", "The oldest exchanges beyond so many are deleted", "kept", "1000", Kind::Plain),

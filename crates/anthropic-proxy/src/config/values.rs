@@ -158,6 +158,20 @@ pub(super) fn max_connections(layers: &Layers<'_>) -> anyhow::Result<usize> {
     }
 }
 
+pub(super) fn redact_bodies(layers: &Layers<'_>) -> anyhow::Result<bool> {
+    let Some(found) = layers.find("REDACT_BODIES") else { return Ok(false) };
+    match found.text.to_ascii_lowercase().as_str() {
+        "secrets" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(unusable(
+            "REDACT_BODIES",
+            found,
+            "is neither `secrets` nor `off`",
+            "bodies are kept byte for byte with `off`",
+        )),
+    }
+}
+
 pub(super) fn limits(layers: &Layers<'_>) -> anyhow::Result<Limits> {
     let read = |name, parse: fn(&str) -> Option<u64>, hint| match layers.find(name) {
         None => Ok(None),

@@ -24,6 +24,7 @@ mod sessions;
 mod stats;
 mod stream;
 mod usage;
+mod veil;
 
 use crate::capture::Capture;
 use crate::config::{Config, Token};
@@ -166,6 +167,7 @@ fn api() -> OpenApiRouter<Monitor> {
 pub(crate) fn router(monitor: Monitor) -> Router {
     let (api, _document) = api().split_for_parts();
     let own = api
+        .layer(middleware::from_fn(veil::veil))
         .merge(assets::routes())
         .route("/monitor/login", axum::routing::post(door::login))
         .layer(middleware::from_fn_with_state(monitor.clone(), door::let_in))

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header as names
 use axum::response::{IntoResponse, Response};
 use protocol::coding;
 use protocol::outline::outline;
+use protocol::secrets::Hider;
 use serde::Deserialize;
 use std::io;
 use store::{CacheCause, Cursor, Exchange, Page, Side, Store};
@@ -162,9 +163,12 @@ pub(super) fn decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
 pub(super) struct EventsQuery {
     /// Index of the first, 0 unless told.
     from: Option<usize>,
-    /// How many, 1000 unless told.
+    /// How many, 1000 unless told; 20000 at the most.
     limit: Option<usize>,
 }
+
+/// Events that one answer has at the most.
+const MOST_EVENTS: usize = 20_000;
 
 /// A page of a stream's events.
 #[utoipa::path(get, path = "/api/monitor/requests/{id}/events", params(("id" = String, Path), EventsQuery), responses(
@@ -182,7 +186,7 @@ pub(super) async fn events(
         let data = events
             .iter()
             .skip(asked.from.unwrap_or(0))
-            .take(asked.limit.unwrap_or(1000))
+            .take(asked.limit.unwrap_or(1000).min(MOST_EVENTS))
             .map(|event| view::chunk(exchange.started_us, event))
             .collect();
         Ok(Json(EventPage { data, total: events.len() as u64 }))
@@ -195,6 +199,8 @@ pub(super) async fn events(
 pub(super) struct BodyQuery {
     /// `1`: with its content coding (gzip, br, …) undone.
     decoded: Option<String>,
+    /// `1`: to be shown: what looks like a key has asterisks in its place, as many.
+    masked: Option<String>,
 }
 
 /// The exact bytes of a body, as they were transferred (without chunk framing).
@@ -223,12 +229,13 @@ pub(super) async fn body(
     };
     let encoding = header(sent, "content-encoding").map(str::to_owned);
     let headers = download_headers(&exchange, side, encoding.as_deref());
-    let decode = asked.decoded.is_some_and(|value| value == "1" || value == "true");
+    let is_set = |value: Option<String>| value.is_some_and(|value| value == "1" || value == "true");
+    let (decode, mask) = (is_set(asked.decoded), is_set(asked.masked));
     let store = monitor.store.clone();
     let (pieces, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     let id = exchange.id;
     tokio::task::spawn_blocking(move || {
-        send_body(&store, id, side, decode.then_some(encoding).flatten(), &pieces);
+        send_body(&store, id, side, (decode.then_some(encoding).flatten(), mask), &pieces);
     });
     let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|piece| (piece, receiver))
@@ -241,12 +248,13 @@ fn send_body(
     store: &Store,
     id: Uuid,
     side: Side,
-    encoding: Option<String>,
+    (encoding, mask): (Option<String>, bool),
     pieces: &mpsc::Sender<io::Result<Bytes>>,
 ) {
     let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the reader has left");
     let mut coding = encoding
         .map(|encoding| protocol::coding::Decoder::new(Some(&encoding), crate::reading::DECODED_LIMIT));
+    let mut hider = mask.then(Hider::default);
     let result = store.read_body(id, side, &mut |piece| {
         let piece = match &mut coding {
             None => Bytes::copy_from_slice(piece),
@@ -256,8 +264,13 @@ fn send_body(
                 Bytes::from(decoded)
             }
         };
+        let piece = hider.as_mut().map_or(piece.clone(), |hider| Bytes::from(hider.feed(&piece)));
         pieces.blocking_send(Ok(piece)).map_err(|_| gone())
     });
+    if let Some(hider) = &mut hider {
+        // Whoever has left sees nothing.
+        let _ = pieces.blocking_send(Ok(Bytes::from(hider.finish())));
+    }
     if let Err(error) = result {
         // The reader sees a cut; whoever has left sees nothing.
         let _ = pieces.blocking_send(Err(io::Error::other(error.to_string())));

@@ -162,5 +162,7 @@ impl Watch {
 
 fn event(message: &LiveMessage) -> Event {
     // Our own types always serialise; a page that gets an empty message ignores it.
-    Event::default().data(serde_json::to_string(message).unwrap_or_default())
+    let text = serde_json::to_string(message).unwrap_or_default();
+    // Recorded text is shown masked, here as in every answer that is to be read.
+    Event::default().data(protocol::secrets::mask_text(text.as_bytes()))
 }

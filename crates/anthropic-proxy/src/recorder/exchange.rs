@@ -351,6 +351,7 @@ pub(crate) fn read_again(stored: &Exchange, request: &[u8], response: &[u8], fra
         response_bytes: stored.response_bytes,
         outcome: stored.outcome,
         capture: stored.capture.clone(),
+        redacted: stored.redacted.clone(),
         error: stored.error.clone(),
         pinned: stored.pinned,
         ..open.row

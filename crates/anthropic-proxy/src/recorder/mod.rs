@@ -9,6 +9,7 @@ mod exchange;
 mod health;
 mod limits;
 mod reader;
+mod redaction;
 pub(crate) mod reindex;
 mod scribe;
 mod thread;
@@ -41,18 +42,18 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the recorder's threads. Both have ended, with everything written, when the handle's has: after the queue was closed.
+    /// Starts the recorder's threads; `redacts`: what looks like a key is taken out of bodies. Both have ended, with everything written, when the handle's has: after the queue was closed.
     pub(crate) fn start(
         (store, writer): (Store, Writer),
         (queue, notes): (Sender<Note>, Receiver<Note>),
         live: Live,
-        limits: Limits,
+        (limits, redacts): (Limits, bool),
     ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
         let recorder = Recorder { orders: Arc::default(), queue, health: Arc::default() };
         let notes = Arc::new(notes);
         let scribe = Scribe::new(writer, live.clone(), Arc::clone(&recorder.health), limits);
         let (batches, thread) = scribe.start(Arc::clone(&notes))?;
-        let reader = Reader::new(store, live, Arc::clone(&recorder.health), batches);
+        let reader = Reader::new(store, live, Arc::clone(&recorder.health), batches, redacts);
         let orders = Arc::clone(&recorder.orders);
         let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(move || {
             reader.run(&notes, &orders);

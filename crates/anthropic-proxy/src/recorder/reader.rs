@@ -2,6 +2,7 @@
 
 use super::exchange::OpenExchange;
 use super::health::Health;
+use super::redaction::Redaction;
 use super::scribe::{Batch, Work};
 use super::{Order, step_back, thread};
 use crate::analysis::threads::Threads;
@@ -48,6 +49,8 @@ pub(super) struct Reader {
 struct Tracked {
     exchange: OpenExchange,
     announced: Instant,
+    /// Takes keys out of its bodies, where that is asked for.
+    redaction: Option<Box<Redaction>>,
     /// What the scribe and those who watch have not been told of it; told with the batch.
     unsaved: bool,
     unannounced: bool,
@@ -60,6 +63,8 @@ struct Desk {
     threads: Threads,
     live: Live,
     health: Arc<Health>,
+    /// What looks like a key is taken out of bodies.
+    redacts: bool,
     /// How many exchanges are open.
     running: usize,
     /// The batch in progress.
@@ -69,12 +74,19 @@ struct Desk {
 }
 
 impl Reader {
-    pub(super) fn new(store: Store, live: Live, health: Arc<Health>, batches: SyncSender<Batch>) -> Reader {
+    pub(super) fn new(
+        store: Store,
+        live: Live,
+        health: Arc<Health>,
+        batches: SyncSender<Batch>,
+        redacts: bool,
+    ) -> Reader {
         let desk = Desk {
             store,
             threads: Threads::default(),
             live,
             health,
+            redacts,
             running: 0,
             work: Vec::new(),
             changed: Vec::new(),
@@ -187,9 +199,14 @@ impl Reader {
 }
 
 impl Desk {
-    fn begin(&mut self, key: Key, began: Began) -> Tracked {
+    fn begin(&mut self, key: Key, mut began: Began) -> Tracked {
+        let mut redaction = self.redacts.then(Box::<Redaction>::default);
+        if let Some(redaction) = &mut redaction {
+            redaction.begin_request(&mut began.headers);
+        }
         let exchange = OpenExchange::new(began);
-        let tracked = Tracked { exchange, announced: Instant::now(), unsaved: false, unannounced: true };
+        let tracked =
+            Tracked { exchange, announced: Instant::now(), redaction, unsaved: false, unannounced: true };
         // Its bytes may come next, and whoever writes them must know it.
         self.work.push(Work::Save(Arc::new(tracked.exchange.row.clone())));
         self.changed.push(key);
@@ -202,11 +219,20 @@ impl Desk {
         let id = exchange.row.id;
         match note {
             Note::Began { .. } | Note::Ended { .. } => {}
-            Note::RequestBody { data, .. } => {
+            Note::RequestBody { mut data, .. } => {
+                if let Some(redaction) = &mut tracked.redaction {
+                    data = redaction.request(&data);
+                }
                 exchange.request_body(&data);
                 self.work.push(Work::Request { id, data });
             }
             Note::RequestEnded { at_us, trailers, .. } => {
+                if let Some(redaction) = &mut tracked.redaction {
+                    let data = redaction.end_request();
+                    exchange.request_body(&data);
+                    exchange.row.redacted = redaction.changes();
+                    self.work.push(Work::Request { id, data });
+                }
                 self.work.push(Work::Finish { id, side: Side::Request });
                 self.mark(key, tracked, true);
                 rehearse("read");
@@ -215,17 +241,28 @@ impl Desk {
             }
             Note::Connected { at_us, reused, .. } => exchange.connected(at_us, reused),
             Note::Informational { status, .. } => exchange.row.informational.push(status),
-            Note::Answered { at_us, head, .. } => {
+            Note::Answered { at_us, mut head, .. } => {
+                if let Some(redaction) = &mut tracked.redaction {
+                    redaction.begin_response(&mut head.headers);
+                }
                 exchange.answered(at_us, *head);
                 let watched = self.live.is_watched();
                 self.mark(key, tracked, watched);
             }
-            Note::ResponseBody { at_us, data, .. } => self.response_body(tracked, at_us, data),
+            Note::ResponseBody { at_us, mut data, .. } => {
+                if let Some(redaction) = &mut tracked.redaction {
+                    data = redaction.response(&data);
+                }
+                self.response_body(tracked, at_us, data);
+            }
             Note::ResponseTrailers { trailers, .. } => exchange.row.response_trailers = trailers,
         }
     }
 
     fn response_body(&mut self, tracked: &mut Tracked, at_us: u64, data: Vec<u8>) {
+        if data.is_empty() {
+            return;
+        }
         let id = tracked.exchange.row.id;
         let from = tracked.exchange.row.event_count;
         self.work.push(Work::Response { id, data, at_us });
@@ -252,6 +289,17 @@ impl Desk {
 
     fn read_end(&mut self, tracked: &mut Tracked, at_us: u64, end: &Ended) {
         rehearse("end");
+        if let Some(redaction) = &mut tracked.redaction {
+            let (request, answer) = (redaction.end_request(), redaction.end_response());
+            tracked.exchange.row.redacted = redaction.changes();
+            let id = tracked.exchange.row.id;
+            // Nothing, unless it ended before its request had.
+            if !request.is_empty() {
+                tracked.exchange.request_body(&request);
+                self.work.push(Work::Request { id, data: request });
+            }
+            self.response_body(tracked, at_us, answer);
+        }
         let exchange = &mut tracked.exchange;
         let from = exchange.row.event_count;
         let fed = exchange.ended(at_us, end);

@@ -44,6 +44,7 @@ pub(crate) fn row(exchange: &Exchange) -> RequestRow {
         outcome: exchange.outcome.map(store::Outcome::as_str),
         capture_complete: exchange.capture.complete,
         capture_problem: exchange.capture.reason.clone(),
+        redacted: exchange.redacted.clone(),
         http_status: exchange.status,
         model: exchange.model.clone(),
         served_model: exchange.served_model.clone(),

@@ -48,6 +48,8 @@ pub(crate) struct RequestRow {
     pub(crate) capture_complete: bool,
     /// What is missing, and why.
     pub(crate) capture_problem: Option<String>,
+    /// What was taken out of its bodies before they were recorded (`REDACT_BODIES`), for people; empty: they are what went through.
+    pub(crate) redacted: Vec<String>,
     pub(crate) http_status: Option<u16>,
     /// The model asked for.
     pub(crate) model: Option<String>,

@@ -117,7 +117,9 @@ export class Exchange {
 
   /** A body's exact text, its content coding undone. */
   async bodyText(side: Side): Promise<string> {
-    const answer = await fetch(`${bodyUrl(this.id, side)}?decoded=1`, { signal: this.#abort.signal });
+    const answer = await fetch(`${bodyUrl(this.id, side)}?decoded=1&masked=1`, {
+      signal: this.#abort.signal,
+    });
     if (!answer.ok) throw new ApiError(answer.status, await problemIn(answer));
     return answer.text();
   }

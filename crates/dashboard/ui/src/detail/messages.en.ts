@@ -86,6 +86,7 @@ export const detailEn = {
   'detail.outcome.connect_error': 'No connection',
   'detail.outcome.interrupted': 'Proxy was stopped',
   'detail.outcome.refused': 'Refused',
+  'detail.redacted': 'Replaced before it was recorded: {what}',
   'detail.captureProblem': 'The record of this exchange is not complete: {why}',
   'detail.captureIncomplete': 'The record of this exchange is not complete.',
   'detail.body.notStored': 'Body not stored',

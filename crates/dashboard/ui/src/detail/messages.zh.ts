@@ -87,6 +87,7 @@ export const detailZh: Record<keyof typeof detailEn, string> = {
   'detail.outcome.connect_error': '无法连接',
   'detail.outcome.interrupted': '代理已停止',
   'detail.outcome.refused': '已拒绝',
+  'detail.redacted': '记录前已替换：{what}',
   'detail.captureProblem': '此请求的记录不完整：{why}',
   'detail.captureIncomplete': '此请求的记录不完整。',
   'detail.body.notStored': '正文未保存',

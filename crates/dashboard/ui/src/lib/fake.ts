@@ -17,6 +17,7 @@ export function fakeRow(fields: Partial<RequestRow> = {}, metrics: Partial<Metri
     outcome: 'complete',
     captureComplete: true,
     captureProblem: null,
+    redacted: [],
     httpStatus: 200,
     model: 'claude-opus-5-5',
     servedModel: 'claude-opus-5-5',

@@ -2,6 +2,11 @@
 //!
 //! Masks too much rather than too little: a key glued to other letters, or hidden behind percent signs, is still a key.
 
+mod hide;
+mod known;
+
+pub use hide::Hider;
+
 use std::ops::Range;
 
 /// How every key of Anthropic's begins.
@@ -88,23 +93,45 @@ pub fn mask_text(text: &[u8]) -> String {
 
 /// Where a text has what [`mask_text`] masks, and what it shows in that place; in order, without overlaps.
 pub fn find(text: &[u8]) -> Vec<(Range<usize>, String)> {
+    let masked = |secret: Range<usize>| (secret.clone(), mask_value(&decoded(&text[secret])));
+    locate(text).into_iter().map(|(secret, _)| masked(secret)).collect()
+}
+
+/// Where secrets are, and what each is; in order, without overlaps.
+fn locate(text: &[u8]) -> Vec<(Range<usize>, &'static str)> {
     let mut found = Vec::new();
     let mut at = 0;
-    while at < text.len() {
-        let secret = match (key_length(&text[at..]), bearer_lengths(&text[at..])) {
-            (Some(length), _) => at..at + length,
-            (None, Some((scheme, token))) => at + scheme..at + scheme + token,
-            (None, None) => {
-                at += 1;
-                continue;
-            }
+    while let Some(skipped) = text[at..].iter().position(|byte| MAY_BEGIN[usize::from(*byte)]) {
+        at += skipped;
+        let rest = &text[at..];
+        let secret = if let Some(length) = key_length(rest) {
+            Some((at..at + length, "Anthropic key"))
+        } else if let Some((scheme, token)) = bearer_lengths(rest) {
+            Some((at + scheme..at + scheme + token, "bearer token"))
+        } else {
+            known::at(text, at).map(|(length, kind)| (at..at + length, kind))
         };
-        at = secret.end;
-        let masked = mask_value(&decoded(&text[secret.clone()]));
-        found.push((secret, masked));
+        match secret {
+            Some((secret, kind)) => {
+                at = secret.end;
+                found.push((secret, kind));
+            }
+            None => at += 1,
+        }
     }
     found
 }
+
+/// Bytes that a secret can begin with: all others are passed over at once.
+const MAY_BEGIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < known::FIRST.len() {
+        table[known::FIRST[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 fn mask_cookie(cookie: &str) -> String {
     match cookie.trim().split_once('=') {
@@ -137,7 +164,7 @@ fn key_length(text: &[u8]) -> Option<usize> {
         at += length;
     }
     at += token_length(&text[at..], |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    let is_masked = at == MASKED_HEAD && text[at..].starts_with(b"...");
+    let is_masked = at == MASKED_HEAD && [b"...", b"***"].iter().any(|mark| text[at..].starts_with(*mark));
     (!is_masked).then_some(at)
 }
 
