@@ -45,6 +45,7 @@ mod location;
 mod open;
 mod packs;
 mod period;
+mod place;
 mod query;
 mod reach;
 mod record;
