@@ -34,7 +34,7 @@ fn works(proxy: &Proxy, seed: u64, expected: &str) {
     let body = json!({"model": "claude-x", "messages": [{"role": "user", "content": noise(seed)}]});
     let mut client = Client::connect(proxy.authority());
     client.send(call(&body.to_string()));
-    assert_eq!(client.read_until(expected[expected.len() - 64..].as_bytes()).len(), expected.len());
+    assert_eq!(client.read_until(&expected.as_bytes()[expected.len() - 64..]).len(), expected.len());
 }
 
 fn recording(proxy: &Proxy) -> Value {
