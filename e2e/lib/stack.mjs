@@ -47,6 +47,9 @@ async function start(program, args) {
   return { child, url };
 }
 
+/** The built proxy alone, with these arguments. */
+export const spawnProxy = (args) => start(proxyBinary(), args);
+
 export async function startStack({ flags = [], simulatorFlags = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "anthropic-proxy-e2e-"));
   const simulator = await start(binary("anthropic-simulator", "ANTHROPIC_SIMULATOR_BIN"), simulatorFlags);
