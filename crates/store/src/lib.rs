@@ -45,7 +45,6 @@ mod location;
 mod open;
 mod packs;
 mod period;
-mod place;
 mod query;
 mod reach;
 mod record;

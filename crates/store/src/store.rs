@@ -12,7 +12,6 @@ use crate::gone::{self, Gone};
 use crate::latency::{self, Latency};
 use crate::location::Location;
 use crate::period::Period;
-use crate::place::Place;
 use crate::query::{Body, BodyInfo, Cursor, DiskUse, Facets, Frame, Listing, Page, Side, Stats};
 use crate::reach::Reach;
 use crate::search::{Excerpt, Phrase, Searcher};
@@ -70,11 +69,8 @@ impl Store {
             Location::Folder(folder) => {
                 let (connection, path, lock) = open::folder(folder)?;
                 let shelf = Arc::<Shelf>::default();
-                let mut writer = Writer::new(
-                    Arc::new(Mutex::new(connection)),
-                    Arc::clone(&shelf),
-                    Some((lock, Place::of(&path))),
-                );
+                let mut writer =
+                    Writer::new(Arc::new(Mutex::new(connection)), Arc::clone(&shelf), Some(lock));
                 convert::convert(&mut writer).and_then(|()| writer.mark_interrupted()).map_err(|error| {
                     match error {
                         Error::Database(error) => open::explain(&path, &error),

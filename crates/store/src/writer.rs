@@ -9,7 +9,6 @@ use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::filter::Filter;
 use crate::gone::Removal;
 use crate::packs::Packs;
-use crate::place::Place;
 use crate::query::{BodySummary, Frame, Side};
 use crate::retain::{self, Retention};
 use crate::row::{self, Names};
@@ -22,7 +21,6 @@ use crate::underway::{Desk, Underway};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -55,7 +53,6 @@ pub struct Writer {
     unswept: bool,
     /// Held as long as we write: one process a folder.
     _lock: Option<File>,
-    place: Option<Place>,
 }
 
 /// What is in memory.
@@ -73,8 +70,7 @@ struct Held {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Shared, shelf: Arc<Shelf>, file: Option<(File, Place)>) -> Writer {
-        let (lock, place) = file.unzip();
+    pub(crate) fn new(connection: Shared, shelf: Arc<Shelf>, lock: Option<File>) -> Writer {
         Writer {
             connection,
             shelf,
@@ -84,7 +80,6 @@ impl Writer {
             shares: lock.is_none(),
             unswept: true,
             _lock: lock,
-            place,
         }
     }
 
@@ -163,11 +158,6 @@ impl Writer {
         let summary = self.held.running(id)?.body(side).finish();
         self.put_off(id)?;
         Ok(summary)
-    }
-
-    /// The database's path, if the file there is not the one that is written any more: what is recorded is lost with the process then.
-    pub fn lost_place(&self) -> Option<&Path> {
-        self.place.as_ref().and_then(Place::lost)
     }
 
     /// How many exchanges were given up since the start, because the disk took nothing for too long.

@@ -75,24 +75,11 @@ pub(super) struct Scribe {
     limits: Limits,
     /// When the limits were last seen to be kept.
     pruned: Option<Instant>,
-    /// When it was last looked whether the record is where it was, and what is wrong if not.
-    looked: Option<Instant>,
-    lost: Option<String>,
 }
 
 impl Scribe {
     pub(super) fn new(writer: Writer, live: Live, health: Arc<Health>, limits: Limits) -> Scribe {
-        Scribe {
-            writer,
-            live,
-            health,
-            trouble: None,
-            damaged: HashSet::new(),
-            limits,
-            pruned: None,
-            looked: None,
-            lost: None,
-        }
+        Scribe { writer, live, health, trouble: None, damaged: HashSet::new(), limits, pruned: None }
     }
 
     /// Starts the thread. It takes a few batches ahead, and ends when nobody holds the sender any more.
@@ -221,25 +208,8 @@ impl Scribe {
         rehearse("commit");
         let result = self.writer.commit();
         self.note("batch", result);
-        self.look_at_place();
         self.health.report(self.trouble.take());
         self.health.given_up.store(self.writer.given_up(), Ordering::Relaxed);
-    }
-
-    /// Notices, now and then, that somebody deleted or moved the record: the system lets us write on into nowhere.
-    fn look_at_place(&mut self) {
-        if self.looked.is_none_or(|last| last.elapsed() >= AGAIN) {
-            self.looked = Some(Instant::now());
-            self.lost = self.writer.lost_place().map(|path| {
-                format!(
-                    "{} was deleted or moved while it was written to: what is recorded now is lost when the proxy ends; start it anew",
-                    path.display()
-                )
-            });
-        }
-        if let Some(lost) = &self.lost {
-            self.trouble.get_or_insert_with(|| lost.clone());
-        }
     }
 
     fn tidy(&mut self, at_rest: bool) {
