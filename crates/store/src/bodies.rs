@@ -227,6 +227,15 @@ impl BodyWriter {
         self.unsigned = self.finished.is_some();
     }
 
+    /// The database is gone, and another takes its place: what is in memory is to be written there.
+    pub(crate) fn moved(&mut self) {
+        self.kept = 0;
+        // Of a body that was safe, memory has nothing but its length and hash.
+        let was_safe = std::mem::take(&mut self.safe);
+        self.at_stake |= self.long.is_some() || was_safe && self.length > 0;
+        self.rolled_back();
+    }
+
     /// Gives up what is still in memory.
     pub(crate) fn give_up(&mut self) {
         if self.dirty || self.unsigned && !self.tail.is_empty() {

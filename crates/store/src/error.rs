@@ -12,6 +12,9 @@ pub enum Error {
     /// What is stored cannot be read back.
     #[error("the stored record is damaged: {0}")]
     Damaged(String),
+    /// The database's file is no longer where it was. What is said instead of writing where nobody will find it.
+    #[error("{0}")]
+    Moved(String),
     /// A call that the writer's contract does not allow. Nothing was changed.
     #[error("the recorder sent {0}: this is a mistake in the program")]
     Misuse(&'static str),

@@ -93,6 +93,12 @@ impl FrameWriter {
         self.broken |= std::mem::take(&mut self.at_stake);
         self.dirty = !self.chunk.is_empty();
     }
+
+    /// The database is gone, and another takes its place: full chunks were only there.
+    pub(crate) fn moved(&mut self) {
+        self.at_stake |= self.number > 0;
+        self.rolled_back();
+    }
 }
 
 /// All frames up to the first that is missing.

@@ -7,6 +7,7 @@
 //! - `store`: the readers; cheap to clone, never blocked by the writer
 //! - `writer`: the one writer, in batches
 //! - `open`: the folder, its lock, the settings, and what stands in the way
+//! - `home`: what is done when the database is deleted under the writer
 //! - `filter`, `select`: the filter language; questions over many rows
 //! - `series`, `period`, `figures`: figures over time, split by a value
 //! - `latency`, `histogram`: how long things took
@@ -39,6 +40,7 @@ mod frames;
 pub mod fuzzing;
 mod gone;
 mod histogram;
+mod home;
 mod latency;
 mod list;
 mod location;

@@ -20,6 +20,30 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Up to this size a database is checked whole when it is opened: it takes a fraction of a second.
 const CHECKED: u64 = 64 << 20;
 
+/// A file that is open, whatever its name is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+/// Which file the path names; `None`: none.
+///
+/// # Errors
+/// When that cannot be found out.
+#[cfg(unix)]
+pub(crate) fn identity(path: &Path) -> io::Result<Option<Identity>> {
+    use std::os::unix::fs::MetadataExt as _;
+    match fs::metadata(path) {
+        Ok(data) => Ok(Some(Identity(data.dev(), data.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Always the same: elsewhere, a file that is open cannot be deleted.
+#[cfg(not(unix))]
+pub(crate) fn identity(_path: &Path) -> io::Result<Option<Identity>> {
+    Ok(Some(Identity(0, 0)))
+}
+
 /// The writer's connection to a folder's database, the database's path, and the lock to hold on to.
 pub(crate) fn folder(folder: &Path) -> Result<(Connection, PathBuf, File), OpenError> {
     let not_writable =

@@ -7,6 +7,7 @@ use crate::packs::{Kind, index_of, pack_of};
 use crate::varint::take_varint;
 use rusqlite::Connection;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use zstd::stream::raw::{Decoder, InBuffer, Operation as _, OutBuffer};
 
@@ -109,6 +110,8 @@ pub(crate) struct Shelf {
     kept: Mutex<Kept>,
     /// Reads the text of an answer whose bytes do not show it.
     answer_text: OnceLock<Box<AnswerText>>,
+    /// Counts the databases that were in this place since the start.
+    database: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -129,6 +132,15 @@ impl Shelf {
     /// What an answer says, if somebody has told how it is read.
     pub(crate) fn answer_text(&self, exchange: &Exchange, bytes: &[u8]) -> Option<String> {
         self.answer_text.get()?(exchange, bytes)
+    }
+
+    /// Which of the databases that were in this place is there now. A reader of an earlier one is of no use any more.
+    pub(crate) fn database(&self) -> u64 {
+        self.database.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn next_database(&self) {
+        self.database.fetch_add(1, Ordering::Release);
     }
 
     /// A pack that has at least so many pieces.

@@ -9,6 +9,7 @@ use crate::exchange::Exchange;
 use crate::figures::Split;
 use crate::filter::Filter;
 use crate::gone::{self, Gone};
+use crate::home::Home;
 use crate::latency::{self, Latency};
 use crate::location::Location;
 use crate::period::Period;
@@ -46,7 +47,11 @@ struct Inner {
 }
 
 enum Source {
-    File { path: PathBuf, idle: Mutex<Vec<Connection>> },
+    /// Each idle reader with the number of its database.
+    File {
+        path: PathBuf,
+        idle: Mutex<Vec<(u64, Connection)>>,
+    },
     Memory(Shared),
 }
 
@@ -69,8 +74,9 @@ impl Store {
             Location::Folder(folder) => {
                 let (connection, path, lock) = open::folder(folder)?;
                 let shelf = Arc::<Shelf>::default();
+                let home = Home::new(folder, &path, lock);
                 let mut writer =
-                    Writer::new(Arc::new(Mutex::new(connection)), Arc::clone(&shelf), Some(lock));
+                    Writer::new(Arc::new(Mutex::new(connection)), Arc::clone(&shelf), Some(home));
                 convert::convert(&mut writer).and_then(|()| writer.mark_interrupted()).map_err(|error| {
                     match error {
                         Error::Database(error) => open::explain(&path, &error),
@@ -124,9 +130,14 @@ impl Store {
         match &self.0.source {
             Source::Memory(shared) => work(&lock(shared)),
             Source::File { path, idle } => {
-                let kept = lock(idle).pop();
+                let database = self.shelf().database();
+                let kept = {
+                    let mut idle = lock(idle);
+                    idle.retain(|(of, _)| *of == database);
+                    idle.pop()
+                };
                 let connection = match kept {
-                    Some(connection) => connection,
+                    Some((_, connection)) => connection,
                     None => open::reader(path)?,
                 };
                 let snapshot = connection.unchecked_transaction()?;
@@ -134,7 +145,7 @@ impl Store {
                 snapshot.finish()?;
                 let mut idle = lock(idle);
                 if idle.len() < READERS {
-                    idle.push(connection);
+                    idle.push((database, connection));
                 }
                 result
             }

@@ -175,6 +175,13 @@ impl Underway {
         self.bodies.iter_mut().flatten().for_each(BodyWriter::rolled_back);
     }
 
+    /// The database is gone, and another takes its place.
+    pub(crate) fn moved(&mut self) {
+        self.seq = None;
+        self.frames.moved();
+        self.bodies.iter_mut().flatten().for_each(BodyWriter::moved);
+    }
+
     /// Gives up what is in memory of its bodies; the row stays to be written.
     pub(crate) fn give_up_bodies(&mut self) {
         self.bodies.iter_mut().flatten().for_each(BodyWriter::give_up);

@@ -8,10 +8,11 @@ use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::filter::Filter;
 use crate::gone::Removal;
+use crate::home::Home;
 use crate::packs::Packs;
 use crate::query::{BodySummary, Frame, Side};
 use crate::retain::{self, Retention};
-use crate::row::{self, Names};
+use crate::row::Names;
 use crate::search::Searcher;
 use crate::select::Select;
 use crate::shelf::Shelf;
@@ -20,7 +21,6 @@ use crate::sweep::{self, Sweeper, roll_back};
 use crate::underway::{Desk, Underway};
 use rusqlite::Connection;
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -51,8 +51,8 @@ pub struct Writer {
     shares: bool,
     /// Deleted exchanges may still take space.
     unswept: bool,
-    /// Held as long as we write: one process a folder.
-    _lock: Option<File>,
+    /// `None` in memory.
+    pub(crate) home: Option<Home>,
 }
 
 /// What is in memory.
@@ -70,16 +70,16 @@ struct Held {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Shared, shelf: Arc<Shelf>, lock: Option<File>) -> Writer {
+    pub(crate) fn new(connection: Shared, shelf: Arc<Shelf>, home: Option<Home>) -> Writer {
         Writer {
             connection,
             shelf,
             held: Held::default(),
             packs: Packs::default(),
             names: Names::default(),
-            shares: lock.is_none(),
+            shares: home.is_none(),
             unswept: true,
-            _lock: lock,
+            home,
         }
     }
 
@@ -193,6 +193,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses. The batch is kept in memory and tried again with the next commit.
     pub fn commit(&mut self) -> Result<(), Error> {
+        self.stay_at_home()?;
         let pending = self.held.again
             || self.held.unsaved
             || !lock(&self.connection).is_autocommit()
@@ -214,6 +215,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn idle(&mut self) -> Result<(), Error> {
+        self.stay_at_home()?;
         self.end_batch(Duration::ZERO)?;
         self.tidy()
     }
@@ -316,7 +318,7 @@ impl Writer {
 
     /// What ran when an earlier process died will never end by itself.
     pub(crate) fn mark_interrupted(&mut self) -> Result<(), Error> {
-        let left = row::pending(&lock(&self.connection), &self.shelf)?;
+        let left = self.left_running()?;
         for mut exchange in left {
             let why = "the proxy ended before this exchange did";
             exchange.outcome = Some(Outcome::Interrupted);
@@ -325,7 +327,20 @@ impl Writer {
             exchange.error = Some(Failure { kind, message: why.to_owned() });
             self.adopt(&exchange)?;
         }
-        self.commit()
+        self.end_batch(UNSAFE)
+    }
+
+    /// Whether it has to write of this exchange.
+    pub(crate) fn holds(&self, id: Uuid) -> bool {
+        self.held.running.contains_key(&id) || self.held.ended.contains_key(&id)
+    }
+
+    /// Nothing that was written is there any more.
+    pub(crate) fn forget_database(&mut self) {
+        self.held.moved();
+        self.packs.forget();
+        self.names = Names::default();
+        self.unswept = true;
     }
 
     /// The connection, for what is done beside the batches.
@@ -379,7 +394,9 @@ impl Writer {
             shelf: &self.shelf,
             names: &mut self.names,
         };
-        let result = begin(&connection).and_then(|()| {
+        // While another program holds the database, only the first waits for it: what is refused is written with a later batch.
+        let patience = if self.held.again { Duration::ZERO } else { crate::open::PATIENCE };
+        let result = begin(&connection, patience).and_then(|()| {
             let done = work(&mut self.held, &mut desk)?;
             if self.shares {
                 desk.packs.flush(&connection)?;
@@ -448,6 +465,11 @@ impl Held {
         self.running.values_mut().for_each(Underway::committed);
     }
 
+    fn moved(&mut self) {
+        self.running.values_mut().chain(self.ended.values_mut()).for_each(Underway::moved);
+        self.rolled_back();
+    }
+
     fn rolled_back(&mut self) {
         self.again = true;
         self.running.values_mut().chain(self.ended.values_mut()).for_each(Underway::rolled_back);
@@ -477,8 +499,9 @@ impl Drop for Writer {
     }
 }
 
-fn begin(connection: &Connection) -> Result<(), Error> {
+fn begin(connection: &Connection, patience: Duration) -> Result<(), Error> {
     if connection.is_autocommit() {
+        connection.busy_timeout(patience)?;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     }
     Ok(())

@@ -12,6 +12,9 @@ pub(crate) fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Where files may not grow (`ulimit -f`), a write too much ends a program that does not listen. Once listened to, the write fails
+    // instead, as on a full disk.
+    drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(async move {
         let first = tokio::select! {
             _ = terminate.recv() => SignalKind::terminate(),

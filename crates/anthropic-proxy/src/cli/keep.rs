@@ -139,7 +139,7 @@ impl Verify {
             };
             writeln!(
                 out,
-                "{exchanges} requests: {bodies} bodies of {} restored byte for byte, {unfinished} never came to their end; {verdict}",
+                "{exchanges} requests: {bodies} bodies of {} restored byte for byte, {unfinished} are not whole, as their requests say; {verdict}",
                 size(bytes)
             )?;
             Ok(())

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its own part of this")]
 
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod raw;
 
 use serde_json::Value;
