@@ -32,6 +32,7 @@ mod reading;
 mod recorded;
 mod recorder;
 mod report;
+mod secrecy;
 mod sessions;
 mod usage;
 mod view;

@@ -3,6 +3,7 @@
 use crate::app::{App, asked_to_end};
 use crate::config::{Config, Flags};
 use crate::logging;
+use crate::secrecy;
 use anyhow::Context as _;
 use clap::Args;
 use std::io::Write as _;
@@ -36,7 +37,11 @@ impl Serve {
 
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(&self.flags)?;
+        let kept_in = secrecy::leave_no_dumps();
         let _log = logging::start(config.log_level);
+        if let Err(error) = kept_in {
+            tracing::warn!(%error, "a crash may write this program's memory, with what it holds of keys, to a core dump");
+        }
         for notice in &config.notices {
             tracing::warn!("{notice}");
         }

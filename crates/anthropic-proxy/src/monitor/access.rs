@@ -28,6 +28,11 @@ pub(super) async fn same_origin_only(
     }
 }
 
+/// Whether these headers come from a page of ours, or from no page, under one of our names.
+pub(super) fn is_own(headers: &HeaderMap, monitor: &Monitor) -> bool {
+    check(headers, false, &monitor.config.allowed_hosts).is_ok()
+}
+
 /// Headers that every answer of ours carries.
 pub(super) async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;

@@ -1,7 +1,7 @@
 //! `/`, `/health`, and what the proxy says about itself.
 
 use super::types::{ConfigAnswer, PricesInfo, RecordInfo, RetentionInfo};
-use super::{Failure, Monitor, blocking, stats, view};
+use super::{Failure, Monitor, access, blocking, stats, view};
 use crate::analysis::cost;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -23,7 +23,7 @@ async fn home(State(monitor): State<Monitor>, headers: HeaderMap) -> Response {
     if accept.contains("text/html") {
         return Redirect::temporary("/monitor").into_response();
     }
-    if !monitor.door.admits(&headers) {
+    if is_stranger(&monitor, &headers) {
         return Json(json!({ "message": "Anthropic API proxy", "status": "running" })).into_response();
     }
     let description = json!({
@@ -44,11 +44,16 @@ async fn home(State(monitor): State<Monitor>, headers: HeaderMap) -> Response {
     Json(description).into_response()
 }
 
+/// Also a page of another site, which may have led its own name to us.
+fn is_stranger(monitor: &Monitor, headers: &HeaderMap) -> bool {
+    !access::is_own(headers, monitor) || !monitor.door.admits(headers)
+}
+
 /// Healthy as long as traffic flows: that the record is not written is said beside it.
 /// Strangers learn nothing else.
 async fn health(State(monitor): State<Monitor>, headers: HeaderMap) -> Json<Value> {
     let timestamp = view::iso(jiff::Timestamp::now().as_microsecond());
-    if !monitor.door.admits(&headers) {
+    if is_stranger(&monitor, &headers) {
         return Json(json!({ "status": "healthy", "timestamp": timestamp }));
     }
     let capture = stats::health(&monitor);

@@ -71,6 +71,8 @@ pub(crate) struct Monitor {
     demo: demo::Demo,
     /// Places for live streams, and for files that are written.
     watchers: Places,
+    /// Places for what is asked and answered at once.
+    readers: Places,
     writers: Places,
 }
 
@@ -107,6 +109,7 @@ impl Monitor {
             importing: import::Importing::default(),
             demo: demo::Demo::default(),
             watchers: Places::new(256, "live streams are open"),
+            readers: Places::new(32, "calls of the monitoring API are worked on"),
             writers: Places::new(8, "exports and reports are being written"),
         }
     }
@@ -168,6 +171,7 @@ pub(crate) fn router(monitor: Monitor) -> Router {
     let (api, _document) = api().split_for_parts();
     let own = api
         .layer(middleware::from_fn(veil::veil))
+        .layer(middleware::from_fn_with_state(monitor.clone(), places::in_turn))
         .merge(assets::routes())
         .route("/monitor/login", axum::routing::post(door::login))
         .layer(middleware::from_fn_with_state(monitor.clone(), door::let_in))

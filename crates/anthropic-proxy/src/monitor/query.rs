@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use store::{Filter, Status};
 use utoipa::IntoParams;
 
+/// Bytes of a filter at the most. People write some hundred.
+const LONGEST: usize = 8 << 10;
+
 /// Which exchanges are meant. An empty value counts as none.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -31,6 +34,11 @@ impl Filters {
     /// # Errors
     /// 400 that names the value and what may stand there; of `q`, also the place.
     pub(super) fn read(&self) -> Result<Filter, Failure> {
+        let length = self.q.as_ref().map_or(0, String::len);
+        if length > LONGEST {
+            let why = format!("the filter is {length} bytes long; {LONGEST} are the most");
+            return Err(Failure::new(StatusCode::BAD_REQUEST, why));
+        }
         let status = match set(self.status.as_deref()) {
             None => None,
             Some("success") => Some(Status::Success),

@@ -28,6 +28,13 @@ const EXCERPTS: usize = 3;
 /// Rows of one page at the most.
 const MAX_LIMIT: u64 = 1000;
 
+/// Rows of one page at the most where each carries everything, and the bytes of bodies that such a page holds.
+const MAX_WHOLE: u64 = 100;
+const PAGE_BODIES: usize = 64 << 20;
+
+/// Events of one page at the most.
+const MAX_EVENTS: usize = 10_000;
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
@@ -47,7 +54,7 @@ pub(super) struct ListQuery {
     cursor: Option<String>,
     /// Rows of a page, 50 unless told, 1000 at the most.
     limit: Option<u64>,
-    /// `bodies`: each row with everything, as `/requests/{id}` answers it.
+    /// `bodies`: each row with everything, as `/requests/{id}` answers it; 100 rows at the most. Bodies beyond 64 MiB a page are omitted.
     include: Option<String>,
 }
 
@@ -69,7 +76,6 @@ pub(super) async fn list(
             Failure::new(StatusCode::BAD_REQUEST, message)
         })?),
     };
-    let limit = asked.limit.unwrap_or(50).clamp(1, MAX_LIMIT);
     let bodies = match asked.include.as_deref() {
         None | Some("") => false,
         Some("bodies") => true,
@@ -78,17 +84,26 @@ pub(super) async fn list(
             return Err(Failure::new(StatusCode::BAD_REQUEST, why));
         }
     };
+    let limit = asked.limit.unwrap_or(50).clamp(1, if bodies { MAX_WHOLE } else { MAX_LIMIT });
     blocking(move || {
         let listing = monitor.store.list(&filter, &Page { number: page, size: limit, after })?;
         let (total, total_exact) = (listing.total, listing.exact);
         let next_cursor = listing.next.map(|cursor| cursor.to_string());
         if bodies {
+            let mut room = PAGE_BODIES;
             let data = listing
                 .rows
                 .into_iter()
                 // A list has no headers; without them an answer cannot be read.
                 .filter_map(|row| monitor.store.get(row.id).transpose())
-                .map(|exchange| Ok(view::detail(Recorded::load(&monitor.store, exchange?)?, EVERYTHING)))
+                .map(|exchange| {
+                    let recorded = Recorded::load(&monitor.store, exchange?)?;
+                    let held = [&recorded.request, &recorded.response];
+                    let held: usize = held.into_iter().flatten().map(|body| body.bytes.len()).sum();
+                    let extent = if held <= room { EVERYTHING } else { Extent { body_bytes: 0, events: 0 } };
+                    room = room.saturating_sub(held);
+                    Ok(view::detail(recorded, extent))
+                })
                 .collect::<Result<Vec<_>, Failure>>()?;
             return Ok(
                 Json(RequestPage { data, total, total_exact, page, limit, next_cursor }).into_response()
@@ -163,12 +178,9 @@ pub(super) fn decoded(exchange: &Exchange, body: &[u8]) -> Vec<u8> {
 pub(super) struct EventsQuery {
     /// Index of the first, 0 unless told.
     from: Option<usize>,
-    /// How many, 1000 unless told; 20000 at the most.
+    /// How many, 1000 unless told, 10000 at the most.
     limit: Option<usize>,
 }
-
-/// Events that one answer has at the most.
-const MOST_EVENTS: usize = 20_000;
 
 /// A page of a stream's events.
 #[utoipa::path(get, path = "/api/monitor/requests/{id}/events", params(("id" = String, Path), EventsQuery), responses(
@@ -186,7 +198,7 @@ pub(super) async fn events(
         let data = events
             .iter()
             .skip(asked.from.unwrap_or(0))
-            .take(asked.limit.unwrap_or(1000).min(MOST_EVENTS))
+            .take(asked.limit.unwrap_or(1000).min(MAX_EVENTS))
             .map(|event| view::chunk(exchange.started_us, event))
             .collect();
         Ok(Json(EventPage { data, total: events.len() as u64 }))
