@@ -38,7 +38,8 @@ async function visit(url) {
   return { page, done: () => context.close() };
 }
 
-const rows = async () => (await stack.get("/api/monitor/requests")).data.length;
+/** Recorded calls; a browser asks for /favicon.ico too, which goes to the upstream like everything that is not ours. */
+const rows = async () => (await stack.get("/api/monitor/requests?q=path:/v1/messages")).data.length;
 
 test("a name that was led to us reads nothing", async () => {
   const { page, done } = await visit(elsewhere());
@@ -77,7 +78,7 @@ test("another site's forms and fetches change nothing and read nothing", async (
     }
     return outcomes;
   }, stack.url);
-  for (const outcome of outcomes) assert.match(outcome, /^(no-cors .*opaque 0|cors refused)$/, outcome);
+  for (const outcome of outcomes) assert.match(outcome, /^(no-cors .*opaque 0|no-cors refused|cors refused)$/, outcome);
   await page.setContent(`<form method="post" enctype="text/plain" action="${stack.url}/api/monitor/clear"><input name="a" value="b"></form>`);
   const [answer] = await Promise.all([
     page.waitForResponse((response) => response.url().endsWith("/clear")),
@@ -136,7 +137,7 @@ test("the same attempts by the page itself succeed", async () => {
       source.onopen = () => done("opened");
       source.onerror = () => done("refused");
     });
-    const list = await (await fetch("/api/monitor/requests")).json();
+    const list = await (await fetch("/api/monitor/requests?q=path:/v1/messages")).json();
     const pruned = await fetch("/api/monitor/prune?count=5", { method: "POST" });
     return [stream, list.data.length, pruned.status];
   });

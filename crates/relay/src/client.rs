@@ -106,6 +106,7 @@ impl Client {
     ) -> Next<H::Tap> {
         let mut scan = HeadScan::default();
         let mut deadline = None;
+        let patience = Instant::now() + context.settings.head_time;
         loop {
             while self.inbox.starts_with(b"\r\n") {
                 self.consume(2);
@@ -135,7 +136,7 @@ impl Client {
                         Next::End
                     };
                 }
-                () = context.lifecycle.drained(), if !begun => return Next::End,
+                () = context.lifecycle.wants_idle_gone(patience), if !begun => return Next::End,
             };
             if read.is_err() || self.fin {
                 return Next::End;

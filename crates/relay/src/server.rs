@@ -21,7 +21,8 @@ use crate::lifecycle::Lifecycle;
 /// Limits towards clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Connections at a time; whoever comes then waits until one ends.
+    /// Connections at a time; whoever comes then waits until one ends. While all places are taken, connections that have waited for
+    /// a request for longer than `head_time` are closed.
     pub connections: usize,
     /// Bytes of a head, request or response. Also what is read ahead of a request that is in flight.
     pub head_bytes: usize,
@@ -105,6 +106,7 @@ pub async fn serve<H: Handler>(
     let mut acceptor = Acceptor { listeners, paused_until: None };
     let mut shutdown = pin!(shutdown);
     loop {
+        context.lifecycle.set_full(connections.len() >= settings.connections);
         tokio::select! {
             () = &mut shutdown => break,
             (stream, peer) = acceptor.accept(), if connections.len() < settings.connections => {

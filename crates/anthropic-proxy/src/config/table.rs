@@ -87,7 +87,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row("RETAIN_AGE", "AGE", "Exchanges older than this are deleted, pinned ones excepted: 30d, 12h", "kept", "30d", Kind::Plain),
     row("RETAIN_SIZE", "SIZE", "The oldest exchanges are deleted while the record is larger: 5gb, 500mb", "kept", "5gb", Kind::Plain),
     row("RETAIN_COUNT", "NUMBER", "The oldest exchanges beyond so many are deleted", "kept", "1000", Kind::Plain),
-    row("MAX_CONNECTIONS", "NUMBER", "Connections of clients at a time; whoever comes then waits until one ends", "4096", "500", Kind::Plain),
+    row("MAX_CONNECTIONS", "NUMBER", "Connections of clients at a time; whoever comes then waits until one ends, and those idle for longer than HEAD_TIMEOUT give way", "4096", "500", Kind::Plain),
     row("SHUTDOWN_GRACE", "MS", "How long streams in flight may go on after SIGTERM, in milliseconds", "30000", "5000", Kind::Plain),
     row("MONITOR_TOKEN", "TOKEN", "What opens the page and its API: 12 or more letters and digits", "made anew at each start if others can reach the proxy", "2f0c6a1d8be94c57", Kind::Secret),
     row("PROXY_TOKEN", "TOKEN", "What clients must have to forward: in the path of the base URL, /t/TOKEN, or as the header x-proxy-token; it is taken out of what is forwarded and recorded", "everybody who reaches the proxy may", "9c1b7e40d2aa4f63", Kind::Secret),

@@ -53,6 +53,24 @@ async fn who_comes_when_all_places_are_taken_waits_for_one() {
 }
 
 #[tokio::test]
+async fn idle_connections_give_way_when_all_places_are_taken() {
+    let settings = Settings { connections: 2, head_time: SHORT, ..Settings::default() };
+    let rig = Rig::with(with(settings)).await;
+    // One never asks for anything; the other has had its answer and stays.
+    let mut silent = rig.client().await;
+    let mut served = rig.client_sends(GET).await;
+    let mut upstream = rig.upstream().await;
+    upstream.head().await;
+    upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    served.head().await;
+    let _third = rig.client_sends(GET).await;
+    // By the connection that was kept.
+    assert!(upstream.head().await.starts_with("GET "));
+    silent.expect_end().await;
+    served.expect_end().await;
+}
+
+#[tokio::test]
 async fn a_silent_connection_is_closed() {
     let rig = Rig::with(with(Settings { first_byte_time: SHORT, ..Settings::default() })).await;
     rig.client().await.expect_end().await;
