@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`coding`]: compressed bytes to plain ones, incremental; [`sse`]: bytes to events, split-safe
+//! - [`conversation`]: both of a request's readings, with what is known of the call before
 //! - [`outline`]: the parts of a prompt in the order in which the cache sees them
 //! - [`request`], [`message`], [`usage`], [`error`]: the shapes, with what is unknown kept
 //! - [`assemble`]: events to a message
@@ -15,6 +16,7 @@
 
 pub mod assemble;
 pub mod coding;
+pub mod conversation;
 pub mod error;
 pub mod identity;
 mod json;

@@ -3,17 +3,20 @@
 //! Pure: it reads and adds up; the writing is done by the recorder's loop.
 
 use super::batch;
+use super::conversations::{Conversations, Key};
 use super::thread::is_linked;
 use crate::analysis::cache::Stated;
 use crate::analysis::cost::{self, is_batch_results};
 use crate::capture::note::{Began, Ended, ResponseHead};
 use crate::reading::{AnswerReader, Fed, Reading, header, text_of};
+use protocol::conversation::Conversation;
 use protocol::identity::{self, Identity};
 use protocol::limits::Limits;
 use protocol::message::{Block, Message};
-use protocol::outline::{Outline, outline};
-use protocol::request::{self, MessageRequest};
+use protocol::outline::Outline;
+use protocol::request::MessageRequest;
 use relay::{End, Phase};
+use std::sync::Arc;
 use store::{
     Agent, Capture, Exchange, Failure, Frame, Known, Outcome, Program, Session, Source, Timing, ToolTime,
     Usage,
@@ -35,7 +38,7 @@ pub(super) struct OpenExchange {
     /// What a streamed answer says, once it has ended: its bytes scatter the words over events.
     pub(super) streamed_text: Option<String>,
     /// The prompt, until the call is linked to the one before.
-    pub(super) outline: Option<Outline>,
+    pub(super) outline: Option<Arc<Outline>>,
     /// What the answer reports that was used, once it has ended.
     pub(super) usage: Option<protocol::usage::Usage>,
     /// What the server says of a cache miss.
@@ -94,27 +97,40 @@ impl OpenExchange {
         self.row.capture = self.capture(None);
     }
 
-    pub(super) fn request_ended(&mut self, at_us: u64, trailers: Vec<(String, String)>) {
+    /// `known`: what was read before, which this may go on from.
+    pub(super) fn request_ended(
+        &mut self,
+        at_us: u64,
+        trailers: Vec<(String, String)>,
+        known: &mut Conversations,
+    ) {
         self.row.timing.request_end_us = Some(at_us);
         self.row.request_trailers = trailers;
-        if let Some(body) = self.request.take().filter(|body| !body.is_empty()) {
-            self.read_request(&body);
-        }
+        self.read_request(known);
     }
 
-    fn read_request(&mut self, body: &[u8]) {
+    /// Reads the request, unless it was.
+    fn read_request(&mut self, known: &mut Conversations) {
+        let Some(body) = self.request.take().filter(|body| !body.is_empty()) else { return };
         let encoding = header(&self.row.request_headers, "content-encoding").map(str::to_owned);
-        let (decoded, _cut) = protocol::coding::decode(encoding.as_deref(), body, READ_LIMIT as u64);
-        let (request, _problems) = request::parse(&decoded);
+        let body = match encoding {
+            Some(encoding) => protocol::coding::decode(Some(&encoding), &body, READ_LIMIT as u64).0,
+            None => body,
+        };
+        known.read(Key::of(&self.row), body, |read| self.take_request(read));
+    }
+
+    fn take_request(&mut self, read: &Conversation) {
+        let request = &read.request;
         if is_linked(&self.row) {
-            self.outline = Some(outline(&decoded));
+            self.outline = Some(Arc::clone(&read.outline));
         }
         self.row.model.clone_from(&request.model);
         self.row.stream = request.stream;
         self.row.opening = request.first_user_text.as_deref().map(title);
         self.row.characters_in = request.last_user_characters;
         self.row.asked = request.last_user_text.as_deref().map(title);
-        self.identify(Some(&request));
+        self.identify(Some(request));
     }
 
     fn identify(&mut self, request: Option<&MessageRequest>) {
@@ -215,14 +231,14 @@ impl OpenExchange {
     }
 
     /// Closes the record: outcome, usage, what is missing. Returns what the last bytes brought.
-    pub(super) fn ended(&mut self, at_us: u64, ended: &Ended) -> Fed {
+    pub(super) fn ended(&mut self, at_us: u64, ended: &Ended, known: &mut Conversations) -> Fed {
         self.row.timing.end_us = Some(at_us);
         if self.row.timing.first_byte_us.is_some() {
             self.heard(at_us);
         }
         self.row.request_bytes = ended.request_bytes;
         self.row.response_bytes = ended.response_bytes;
-        let (fed, reading) = self.read_to_end(at_us);
+        let (fed, reading) = self.read_to_end(at_us, known);
         self.row.outcome = Some(outcome(&self.row, &ended.end, &reading));
         self.row.error = failure(&self.row, &ended.end, &reading);
         self.row.capture = self.capture(Some(ended));
@@ -238,11 +254,8 @@ impl OpenExchange {
     }
 
     /// Reads what is left to read; all that the bytes tell is known then.
-    fn read_to_end(&mut self, at_us: u64) -> (Fed, Reading) {
-        let unread = self.request.take().filter(|body| !body.is_empty());
-        if let Some(body) = unread {
-            self.read_request(&body);
-        }
+    fn read_to_end(&mut self, at_us: u64, known: &mut Conversations) -> (Fed, Reading) {
+        self.read_request(known);
         let (fed, reading) = match self.answer.take() {
             Some(answer) => answer.finish(at_us),
             None => (Fed::default(), Reading::default()),
@@ -295,7 +308,7 @@ pub(crate) struct Again {
     pub(super) exchange: Exchange,
     /// What its streamed answer says.
     pub(super) text: Option<String>,
-    pub(super) outline: Option<Outline>,
+    pub(super) outline: Option<Arc<Outline>>,
     pub(super) usage: Option<protocol::usage::Usage>,
     pub(super) stated: Option<Stated>,
 }
@@ -316,7 +329,9 @@ pub(crate) fn read_again(stored: &Exchange, request: &[u8], response: &[u8], fra
         headers: stored.request_headers.clone(),
     });
     open.request_body(request);
-    open.request_ended(0, Vec::new());
+    // What is read anew comes in no order that would help.
+    let mut known = Conversations::default();
+    open.request_ended(0, Vec::new(), &mut known);
     if let Some(status) = stored.status {
         let headers = stored.response_headers.clone();
         open.answered(
@@ -332,7 +347,7 @@ pub(crate) fn read_again(stored: &Exchange, request: &[u8], response: &[u8], fra
     }
     open.response_body(rest, stored.timing.end_us.unwrap_or(0));
     open.heard(stored.timing.end_us.unwrap_or(0));
-    let (_, reading) = open.read_to_end(stored.timing.end_us.unwrap_or(0));
+    let (_, reading) = open.read_to_end(stored.timing.end_us.unwrap_or(0), &mut known);
     let mut row = Exchange {
         client: stored.client.clone(),
         http_version: stored.http_version.clone(),

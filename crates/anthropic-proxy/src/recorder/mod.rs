@@ -5,6 +5,7 @@
 //! until a write succeeds. A defect of our own costs the exchange in which it shows what could not be read; it is counted and shown.
 
 mod batch;
+mod conversations;
 mod exchange;
 mod health;
 mod limits;

@@ -1,5 +1,6 @@
 //! Reads what the traffic told: keeps the exchanges that are open, announces them, and says what is to be written.
 
+use super::conversations::Conversations;
 use super::exchange::OpenExchange;
 use super::health::Health;
 use super::redaction::Redaction;
@@ -61,6 +62,7 @@ struct Desk {
     /// To read earlier calls of a session from.
     store: Store,
     threads: Threads,
+    conversations: Conversations,
     live: Live,
     health: Arc<Health>,
     /// What looks like a key is taken out of bodies.
@@ -84,6 +86,7 @@ impl Reader {
         let desk = Desk {
             store,
             threads: Threads::default(),
+            conversations: Conversations::default(),
             live,
             health,
             redacts,
@@ -236,7 +239,7 @@ impl Desk {
                 self.work.push(Work::Finish { id, side: Side::Request });
                 self.mark(key, tracked, true);
                 rehearse("read");
-                tracked.exchange.request_ended(at_us, trailers);
+                tracked.exchange.request_ended(at_us, trailers, &mut self.conversations);
                 thread::link_open(&mut self.threads, &self.store, &mut tracked.exchange);
             }
             Note::Connected { at_us, reused, .. } => exchange.connected(at_us, reused),
@@ -281,7 +284,7 @@ impl Desk {
     fn end(&mut self, mut tracked: Tracked, at_us: u64, end: &Ended) {
         if contain(|| self.read_end(&mut tracked, at_us, end)).is_none() {
             tracked.exchange.give_up_reading();
-            let _ = contain(|| tracked.exchange.ended(at_us, end));
+            let _ = contain(|| tracked.exchange.ended(at_us, end, &mut Conversations::default()));
             tracked.exchange.row.outcome.get_or_insert(Outcome::Interrupted);
         }
         let _ = contain(|| self.close(tracked));
@@ -302,7 +305,7 @@ impl Desk {
         }
         let exchange = &mut tracked.exchange;
         let from = exchange.row.event_count;
-        let fed = exchange.ended(at_us, end);
+        let fed = exchange.ended(at_us, end, &mut self.conversations);
         thread::link_open(&mut self.threads, &self.store, exchange);
         thread::judge(&mut self.threads, &mut exchange.row, exchange.usage.as_ref(), exchange.stated);
         self.announce_events(tracked, from, fed.events);

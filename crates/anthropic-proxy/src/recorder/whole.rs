@@ -1,5 +1,6 @@
 //! An exchange that comes whole, from a file: read by the very code that reads what comes over the wire.
 
+use super::conversations::Conversations;
 use super::exchange::OpenExchange;
 use crate::capture::note::{Began, Ended, ResponseHead};
 use relay::End;
@@ -26,7 +27,8 @@ pub(crate) fn read(whole: Whole<'_>) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
     let mut open = OpenExchange::new(began);
     open.connected(connected, false);
     open.request_body(&request);
-    open.request_ended(sent, Vec::new());
+    let mut alone = Conversations::default();
+    open.request_ended(sent, Vec::new(), &mut alone);
     let mut body = None;
     if let Some((head, bytes)) = response {
         open.answered(answered, head);
@@ -47,6 +49,6 @@ pub(crate) fn read(whole: Whole<'_>) -> (Exchange, Vec<u8>, Option<Vec<u8>>) {
         lost_notes: false,
         defect: false,
     };
-    open.ended(ended, &end);
+    open.ended(ended, &end, &mut alone);
     (open.row, request, body)
 }

@@ -7,8 +7,10 @@ mod mend;
 mod shallow;
 mod skip;
 mod slot;
+mod top;
 
 pub(crate) use shallow::{Entries, Raw, elements, entries, lossy, text};
+pub(crate) use top::{Mark, Top};
 
 use crate::problem::Problems;
 use mend::{open_string, replace_lone_surrogates};

@@ -12,6 +12,11 @@ use std::fmt;
 pub(crate) struct Raw<'a>(&'a str);
 
 impl<'a> Raw<'a> {
+    /// A text that is known to be one valid value, without white space around it.
+    pub(super) fn of_valid(text: &'a str) -> Raw<'a> {
+        Raw(text)
+    }
+
     /// The text as it stands.
     pub(crate) fn get(self) -> &'a str {
         self.0

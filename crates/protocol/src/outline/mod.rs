@@ -5,6 +5,8 @@
 
 mod read;
 
+use crate::json::Top;
+pub(crate) use read::{Known, read};
 use std::ops::Range;
 
 /// A request's prompt, cut into the smallest parts that have a place of their own.
@@ -103,9 +105,10 @@ pub enum Lifetime {
 /// Outlines a request's body. Whatever comes, it gives what could be read.
 pub fn outline(body: &[u8]) -> Outline {
     let text = same_length(body);
-    let mut outline = read::read(&text);
-    outline.body_len = body.len();
-    outline
+    match Top::read(&text).0 {
+        Some(top) => read(&top, None),
+        None => Outline { body_len: body.len(), ..Outline::default() },
+    }
 }
 
 /// The body as text of the very same length, so that ranges hold: bytes that are not UTF-8 become question marks.

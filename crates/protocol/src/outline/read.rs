@@ -1,27 +1,34 @@
 //! Reads one level after the other and hashes what is deeper as it stands.
 
 use super::{Kind, Lifetime, Outline, Part, Place};
-use crate::json::{self, Raw};
+use crate::json::{self, Raw, Top};
 use serde_json::Value;
-use std::ops::Range;
 use twox_hash::XxHash3_128;
 
 /// How Claude Code's billing line begins.
 const ATTRIBUTION: &str = "x-anthropic-billing-header:";
 
-pub(super) fn read(body: &str) -> Outline {
-    let fields = Fields::of_body(body);
-    let mut reader = Reader { body, parts: Vec::new() };
-    for (index, tool) in fields.list("tools").into_iter().enumerate() {
-        reader.tool(index, tool);
+pub(crate) fn read(top: &Top<'_>, known: Option<Known<'_>>) -> Outline {
+    let fields = Fields(top.entries.clone());
+    let mut reader = Reader { top, parts: Vec::new() };
+    let is_last = |part: &Part| matches!(part.place, Place::Tool { .. });
+    let known_tools = known.filter(|known| !known.outline.parts.last().is_some_and(is_last));
+    match known_tools.and_then(|known| Some((known.outline, known.tools_moved?))) {
+        Some((outline, moved)) => reader.take_tools(outline, moved),
+        None => {
+            for (index, tool) in fields.list("tools").into_iter().enumerate() {
+                reader.tool(index, tool);
+            }
+        }
     }
     if let Some(system) = fields.get("system") {
         for (index, block) in Block::all(system).into_iter().enumerate() {
             reader.block(Place::System { index }, "system prompt", &block);
         }
     }
-    for (index, message) in fields.list("messages").into_iter().enumerate() {
-        let message = Fields::of(message);
+    let kept = known.map_or(0, |known| reader.take_messages(known));
+    for (index, message) in top.messages.iter().enumerate().skip(kept) {
+        let message = Fields::of(*message);
         let role = message.text("role").unwrap_or_default();
         let Some(content) = message.get("content") else { continue };
         for (block, found) in Block::all(content).into_iter().enumerate() {
@@ -42,18 +49,24 @@ pub(super) fn read(body: &str) -> Outline {
         speed: fields.text("speed"),
         parts,
         previous_message_id: word("diagnostics", "previous_message_id"),
-        body_len: body.len(),
+        body_len: top.text.len(),
     }
+}
+
+/// What is known of a body that begins alike.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) outline: &'a Outline,
+    /// How many messages both have in common at the beginning.
+    pub(crate) messages: usize,
+    /// How much farther on the same tools stand; `None` if they are not the same.
+    pub(crate) tools_moved: Option<isize>,
 }
 
 /// The fields of an object, unread. Of repeated ones the last counts.
 struct Fields<'a>(json::Entries<'a>);
 
 impl<'a> Fields<'a> {
-    fn of_body(text: &'a str) -> Fields<'a> {
-        Fields(json::entries(text).0.unwrap_or_default())
-    }
-
     fn of(raw: Raw<'a>) -> Fields<'a> {
         Fields(raw.entries().unwrap_or_default())
     }
@@ -165,11 +178,32 @@ impl Hash {
 }
 
 struct Reader<'a> {
-    body: &'a str,
+    top: &'a Top<'a>,
     parts: Vec<Part>,
 }
 
 impl Reader<'_> {
+    fn take_tools(&mut self, known: &Outline, moved: isize) {
+        let tools = known.parts.iter().take_while(|part| matches!(part.place, Place::Tool { .. }));
+        self.parts.extend(tools.map(|part| Part {
+            range: part.range.start.saturating_add_signed(moved)..part.range.end.saturating_add_signed(moved),
+            ..part.clone()
+        }));
+    }
+
+    /// Returns how many messages that were. The last part of all may have the mark of the whole request.
+    fn take_messages(&mut self, known: Known<'_>) -> usize {
+        let kept = match known.outline.parts.last().map(|last| last.place) {
+            Some(Place::Message { index, .. }) => index.min(known.messages),
+            _ => 0,
+        };
+        let parts = known.outline.parts.iter();
+        self.parts.extend(
+            parts.filter(|part| matches!(part.place, Place::Message { index, .. } if index < kept)).cloned(),
+        );
+        kept
+    }
+
     fn tool(&mut self, index: usize, raw: Raw<'_>) {
         let fields = Fields::of(raw);
         let name = fields.text("name").or_else(|| fields.text("type")).unwrap_or_default();
@@ -191,15 +225,9 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, place: Place, kind: Kind, hash: Hash, raw: Raw<'_>, mark: Option<Lifetime>) {
-        let range = range_in(self.body, raw.get());
+        let range = self.top.place(raw.get());
         self.parts.push(Part { place, kind, hash: hash.finish(), range, mark });
     }
-}
-
-/// Where a piece of the body stands in it.
-fn range_in(body: &str, piece: &str) -> Range<usize> {
-    let start = (piece.as_ptr() as usize).saturating_sub(body.as_ptr() as usize).min(body.len());
-    start..(start + piece.len()).min(body.len())
 }
 
 fn inner_mark(fields: &Fields<'_>) -> Option<Lifetime> {

@@ -5,7 +5,7 @@
 
 mod text;
 
-use crate::json::{self, Raw};
+use crate::json::{self, Raw, Top};
 use crate::problem::{Problem, Problems};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -79,30 +79,62 @@ pub fn parse(body: &[u8]) -> (MessageRequest, Vec<Problem>) {
     if matches!(text, Cow::Owned(_)) {
         problems.add("body", "has bytes that are not UTF-8, replaced by U+FFFD");
     }
-    let (entries, error) = json::entries(&text);
+    let (top, error) = Top::read(&text);
     if let Some(error) = error {
         problems.add("body", format!("is no valid JSON: {error}"));
     }
-    let Some(entries) = entries else {
+    let Some(top) = top else {
         problems.add("body", "is no JSON object");
         return (MessageRequest::default(), problems.into_list());
     };
-    let mut fields = HashMap::with_capacity(entries.len());
-    for (key, value) in entries {
-        if let Some((key, _)) = fields.insert(key.clone(), value).map(|old| (key, old)) {
+    let (request, _) = read(&top, None, &mut problems);
+    (request, problems.into_list())
+}
+
+/// What is known of a request that begins alike.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) request: &'a MessageRequest,
+    pub(crate) opening: &'a Opening,
+    /// How many messages both have in common at the beginning.
+    pub(crate) messages: usize,
+    /// Their tools are the same.
+    pub(crate) same_tools: bool,
+}
+
+/// What the beginning of a conversation says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// The working directory of the first messages, if they were looked through for one.
+    directory: Option<Option<String>>,
+    /// Which message has the first text of a user.
+    first_user: Option<usize>,
+}
+
+/// Reads what a body asks for, with what is `known` of one that begins alike.
+pub(crate) fn read(
+    top: &Top<'_>,
+    known: Option<Known<'_>>,
+    problems: &mut Problems,
+) -> (MessageRequest, Opening) {
+    let mut fields = HashMap::with_capacity(top.entries.len());
+    for (key, value) in &top.entries {
+        if fields.insert(key.as_ref(), *value).is_some() {
             problems.add("body", format!("has the key {key:?} more than once; the last one counts"));
         }
     }
-    (Reader { fields, problems: &mut problems }.read(), problems.into_list())
+    Reader { fields, messages: &top.messages, known, problems }.read()
 }
 
 struct Reader<'a, 'p> {
-    fields: HashMap<Cow<'a, str>, Raw<'a>>,
+    fields: HashMap<&'a str, Raw<'a>>,
+    messages: &'a [Raw<'a>],
+    known: Option<Known<'p>>,
     problems: &'p mut Problems,
 }
 
 impl<'a> Reader<'a, '_> {
-    fn read(mut self) -> MessageRequest {
+    fn read(mut self) -> (MessageRequest, Opening) {
         let mut request = MessageRequest {
             model: self.text("model"),
             stream: self.value("stream").as_bool().unwrap_or(false),
@@ -129,9 +161,17 @@ impl<'a> Reader<'a, '_> {
             .and_then(Value::as_object)
             .map(|map| map.keys().cloned().collect())
             .unwrap_or_default();
-        self.read_tools(&mut request);
-        self.read_texts(&mut request);
-        request
+        match self.known.filter(|known| known.same_tools) {
+            Some(Known { request: known, .. }) => {
+                request.tools.clone_from(&known.tools);
+                request.typed_tools.clone_from(&known.typed_tools);
+                request.deferred_tools = known.deferred_tools;
+                request.eager_tools = known.eager_tools;
+            }
+            None => self.read_tools(&mut request),
+        }
+        let opening = self.read_texts(&mut request);
+        (request, opening)
     }
 
     fn read_tools(&mut self, request: &mut MessageRequest) {
@@ -156,25 +196,42 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn read_texts(&mut self, request: &mut MessageRequest) {
+    fn read_texts(&mut self, request: &mut MessageRequest) -> Opening {
         let system = self.fields.get("system").map(|raw| text::texts(*raw)).unwrap_or_default();
-        let messages: Vec<text::Turn<'_>> = self.list("messages").into_iter().map(text::Turn::new).collect();
+        self.check_list("messages");
+        let messages: Vec<text::Turn<'_>> = self.messages.iter().copied().map(text::Turn::new).collect();
         request.message_count = messages.len();
-        request.working_directory = text::working_directory(&system, &messages);
         request.system =
             system.iter().take(SYSTEM_LIMIT).map(|block| text::bounded(block, TEXT_LIMIT)).collect();
-        request.first_user_text = text::first_of_user(&messages);
+        let mut opening = Opening::default();
+        request.working_directory = text::directory_of_system(&system).or_else(|| {
+            let known = self.known.filter(|known| known.messages >= text::OPENING);
+            let known = known.and_then(|known| known.opening.directory.clone());
+            opening.directory.insert(known.unwrap_or_else(|| text::directory_of_opening(&messages))).clone()
+        });
+        let known = self.known.filter(|known| known.opening.first_user.is_some_and(|at| at < known.messages));
+        (opening.first_user, request.first_user_text) = match known {
+            Some(known) => (known.opening.first_user, known.request.first_user_text.clone()),
+            None => text::first_of_user(&messages).unzip(),
+        };
         request.last_user_text = text::last_of_user(&messages);
         request.last_user_characters = text::characters_of_newest(&messages);
+        opening
     }
 
     /// The elements of a field that has to be a list.
     fn list(&mut self, name: &str) -> Vec<Raw<'a>> {
-        let Some(raw) = self.fields.get(name).copied() else { return Vec::new() };
-        if !raw.get().starts_with('[') && raw.get() != "null" {
+        self.check_list(name);
+        self.fields.get(name).copied().map(json::elements).unwrap_or_default()
+    }
+
+    fn check_list(&mut self, name: &str) {
+        if let Some(raw) = self.fields.get(name).map(|raw| raw.get())
+            && !raw.starts_with('[')
+            && raw != "null"
+        {
             self.problems.add(name, "is no list");
         }
-        json::elements(raw)
     }
 
     fn text(&mut self, name: &str) -> Option<String> {

@@ -12,7 +12,7 @@ const REMINDER_END: &str = "</system-reminder>";
 const DIRECTORY_LABELS: [&str; 2] = ["Primary working directory:", "Working directory:"];
 
 /// The working directory is told at the beginning of a conversation, if at all.
-const OPENING: usize = 4;
+pub(super) const OPENING: usize = 4;
 
 /// One message of the conversation, its content unread.
 pub(super) struct Turn<'a> {
@@ -52,9 +52,10 @@ fn block_text(block: Raw<'_>) -> Option<Cow<'_, str>> {
     if kind.is_some_and(|kind| kind != "text") { None } else { json::text(field("text")?) }
 }
 
-pub(super) fn first_of_user(messages: &[Turn<'_>]) -> Option<String> {
-    let by_user = messages.iter().filter(|turn| turn.is_by("user"));
-    by_user.flat_map(Turn::texts).find_map(|text| written(&text))
+/// With the number of its message.
+pub(super) fn first_of_user(messages: &[Turn<'_>]) -> Option<(usize, String)> {
+    let mut by_user = messages.iter().enumerate().filter(|(_, turn)| turn.is_by("user"));
+    by_user.find_map(|(at, turn)| Some((at, turn.texts().iter().find_map(|text| written(text))?)))
 }
 
 /// Unicode characters of what is newly asked in words, client's reminders left out, however long.
@@ -92,11 +93,12 @@ fn written(text: &str) -> Option<String> {
     (!kept.is_empty()).then(|| bounded(kept, TEXT_LIMIT))
 }
 
-pub(super) fn working_directory(system: &[Cow<'_, str>], messages: &[Turn<'_>]) -> Option<String> {
-    system
-        .iter()
-        .find_map(|text| directory_in(text))
-        .or_else(|| messages.iter().take(OPENING).flat_map(Turn::texts).find_map(|text| directory_in(&text)))
+pub(super) fn directory_of_system(system: &[Cow<'_, str>]) -> Option<String> {
+    system.iter().find_map(|text| directory_in(text))
+}
+
+pub(super) fn directory_of_opening(messages: &[Turn<'_>]) -> Option<String> {
+    messages.iter().take(OPENING).flat_map(Turn::texts).find_map(|text| directory_in(&text))
 }
 
 fn directory_in(text: &str) -> Option<String> {
