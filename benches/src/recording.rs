@@ -70,16 +70,12 @@ pub(crate) async fn recorded(address: SocketAddr) -> anyhow::Result<Recorded> {
     })
 }
 
-/// Says when the client has to hold, so that the queue never overflows: beyond an eighth of its bound, until half of that is written.
+/// Says when the client has to hold, so that the queue never overflows: while more than an eighth of its bound waits.
 /// Goes on until nobody listens.
 pub(crate) async fn keep_in_step(address: SocketAddr, hold: watch::Sender<bool>) {
     while !hold.is_closed() {
         if let Ok((used, limit)) = queue(address).await {
-            if used > limit / 8 {
-                hold.send_replace(true);
-            } else if used < limit / 16 {
-                hold.send_replace(false);
-            }
+            hold.send_if_modified(|hold| std::mem::replace(hold, used > limit / 8) != *hold);
         }
         tokio::time::sleep(ASK).await;
     }

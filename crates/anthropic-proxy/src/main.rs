@@ -37,7 +37,12 @@ mod sessions;
 mod usage;
 mod view;
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// What the traffic and the recorder's threads allocate others free. The system's allocator makes them wait for each other then.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     contain::tell();

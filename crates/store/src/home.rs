@@ -36,6 +36,11 @@ impl Home {
         Home { folder: folder.to_owned(), files, lost: false, lock: Some(lock) }
     }
 
+    /// Where the database is.
+    pub(crate) fn database(&self) -> &Path {
+        &self.files[0].0
+    }
+
     /// Whether the database is where it was opened.
     fn is_there(&self) -> io::Result<bool> {
         let (path, known) = &self.files[0];

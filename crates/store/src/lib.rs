@@ -29,6 +29,7 @@
 mod bodies;
 mod browse;
 mod cached;
+mod checkpoint;
 mod convert;
 mod cut;
 mod error;

@@ -1,5 +1,6 @@
 //! Opens the database: the folder, the lock, the settings; and says what stands in the way.
 
+use crate::checkpoint::LONGEST;
 use crate::error::OpenError;
 use crate::schema::{self, Format};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -92,7 +93,7 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;")?;
+    connection.execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")?;
     Ok(connection)
 }
 
@@ -111,13 +112,14 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         }
     }
     connection
-        .execute_batch(
+        .execute_batch(&format!(
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = NORMAL;
              PRAGMA journal_size_limit = 67108864;
-             PRAGMA cache_size = -16384;
-             PRAGMA temp_store = MEMORY;",
-        )
+             PRAGMA wal_autocheckpoint = {LONGEST};
+             PRAGMA cache_size = -8192;
+             PRAGMA temp_store = MEMORY;"
+        ))
         .map_err(explain)?;
     schema::migrate(connection, taken).map_err(explain)
 }

@@ -26,10 +26,10 @@ const LAYER: usize = 256 << 10;
 const INDEX_BITS: u32 = 16;
 
 /// Packs that are filled side by side, each with less than 1 MiB of memory for its compression. More sessions than that share them.
-const OPEN: u64 = 16;
+const OPEN: u64 = 8;
 
-/// What the compression of a pack looks back over, as a power of two: the pack and its last layer.
-const WINDOW_LOG: u32 = 19;
+/// What the compression of a pack looks back over, as a power of two: the pack.
+const WINDOW_LOG: u32 = 18;
 
 /// Places that are remembered, so that the database need not be asked for each piece of each turn.
 const KNOWN: usize = 64 << 10;
@@ -121,6 +121,8 @@ struct OpenPack {
 #[derive(Default)]
 pub(crate) struct Packs {
     open: BTreeMap<u64, OpenPack>,
+    /// The compression of full packs, to be used again: to make one anew costs as much as to compress some 20 KiB.
+    spare: Vec<Encoder<'static>>,
     known: Known,
     /// How many more records, bodies and links need a pack than the database says.
     users: BTreeMap<i64, i64>,
@@ -236,7 +238,10 @@ impl Packs {
                 .prepare_cached("UPDATE pack SET users = users + ? WHERE id = ?")?
                 .execute(params![more, pack])?;
         }
-        self.open.retain(|_, pack| !pack.is_full());
+        let full: Vec<u64> =
+            self.open.iter().filter(|(_, pack)| pack.is_full()).map(|(slot, _)| *slot).collect();
+        let full = full.iter().filter_map(|slot| self.open.remove(slot));
+        self.spare.extend(full.map(|pack| pack.stream));
         for text in std::mem::take(&mut self.texts) {
             if text.may_be_known {
                 words::forget(connection, text.place)?;
@@ -268,10 +273,20 @@ impl Packs {
             && let Some(mut full) = self.open.remove(&slot)
         {
             full.write_layer(connection)?;
+            self.spare.push(full.stream);
         }
         match self.open.entry(slot) {
             btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
-            btree_map::Entry::Vacant(vacant) => Ok(vacant.insert(OpenPack::new(connection)?)),
+            btree_map::Entry::Vacant(vacant) => {
+                let stream = match self.spare.pop() {
+                    Some(mut stream) => {
+                        stream.reinit()?;
+                        stream
+                    }
+                    None => encoder()?,
+                };
+                Ok(vacant.insert(OpenPack::new(connection, stream)?))
+            }
         }
     }
 }
@@ -282,11 +297,15 @@ fn slot(session: &str) -> u64 {
     u64::from(hash.as_bytes()[0]) % OPEN
 }
 
+fn encoder() -> Result<Encoder<'static>, Error> {
+    let mut stream = Encoder::new(LEVEL)?;
+    stream.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
+    Ok(stream)
+}
+
 impl OpenPack {
-    fn new(connection: &Connection) -> Result<OpenPack, Error> {
+    fn new(connection: &Connection, stream: Encoder<'static>) -> Result<OpenPack, Error> {
         connection.prepare_cached("INSERT INTO pack DEFAULT VALUES")?.execute([])?;
-        let mut stream = Encoder::new(LEVEL)?;
-        stream.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
         Ok(OpenPack {
             id: connection.last_insert_rowid(),
             stream,

@@ -4,6 +4,7 @@
 //! each later [`Writer::commit`] writes it again until the disk takes it. Only what was cut of bodies beyond 1 MiB is not kept for
 //! that; an exchange that lost such, or that waits beyond the limits below, is recorded as incomplete.
 
+use crate::checkpoint::Checkpointer;
 use crate::error::Error;
 use crate::exchange::{Capture, Exchange, Failure, Outcome};
 use crate::filter::Filter;
@@ -51,8 +52,9 @@ pub struct Writer {
     shares: bool,
     /// Deleted exchanges may still take space.
     unswept: bool,
-    /// `None` in memory.
+    /// Both `None` in memory.
     pub(crate) home: Option<Home>,
+    checkpointer: Option<Checkpointer>,
 }
 
 /// What is in memory.
@@ -79,6 +81,7 @@ impl Writer {
             names: Names::default(),
             shares: home.is_none(),
             unswept: true,
+            checkpointer: home.as_ref().map(|home| Checkpointer::start(home.database())),
             home,
         }
     }
@@ -421,6 +424,7 @@ impl Writer {
         });
         if written.is_ok() {
             self.held.committed();
+            self.checkpointer.iter_mut().for_each(Checkpointer::committed);
         }
         written
     }

@@ -57,7 +57,7 @@ impl Work {
 
 /// What is written together.
 pub(super) enum Batch {
-    /// In this order. It takes so many bytes of the queue's bound until it is committed: with it, if it says so, or a later one.
+    /// In this order. It takes so many bytes of the queue's bound until it is written. It is committed with it, if it says so, or with a later one.
     Write { work: Vec<Work>, weight: usize, commit: bool },
     /// Nothing has come for a while; `at_rest`: and nothing runs.
     Tidy { at_rest: bool },
@@ -94,8 +94,9 @@ impl Scribe {
             loop {
                 match self.next(&batches) {
                     Ok(Batch::Write { work, weight, commit }) => {
-                        held += weight;
                         self.write(work);
+                        // A little stays until the commit: nothing waits means that all is safe.
+                        notes.release(std::mem::replace(&mut held, weight));
                         if commit {
                             self.contained(Scribe::commit);
                             notes.release(std::mem::take(&mut held));
