@@ -4,14 +4,17 @@
 //! Of a body beyond [`SPOOL`] only what could not be cut yet stays in memory, so memory is flat however long it is; what was cut in a
 //! batch that was refused is then lost, and the record says so.
 
+use crate::cut::Form;
 use crate::cut::{self, Cutter};
 use crate::error::Error;
 use crate::list::{self, Entry, EntryRef, Tree};
 use crate::packs::{Kind, NewPiece, Packs};
+use crate::prepare::{Prepared, Segment};
 use crate::query::{BodySummary, Side};
 use crate::shelf::{Shelf, Walk};
 use crate::words;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::sync::Arc;
 
 /// A body of more bytes is cut while it comes.
 pub(crate) const SPOOL: usize = 1 << 20;
@@ -40,6 +43,8 @@ pub(crate) struct BodyWriter {
     /// Bytes at the front of the tail that the hasher has taken. It takes much at once: that is many times as quick as little by little.
     hashed: usize,
     finished: Option<BodySummary>,
+    /// Its hash and segments, where somebody found them already.
+    prepared: Option<Arc<Prepared>>,
     /// What it says, for search, where its bytes do not show it.
     text: Option<String>,
     /// The tail has bytes that the database has not.
@@ -67,6 +72,7 @@ impl BodyWriter {
             hasher: blake3::Hasher::new(),
             hashed: 0,
             finished: None,
+            prepared: None,
             text: None,
             dirty: false,
             unsigned: false,
@@ -116,6 +122,14 @@ impl BodyWriter {
     /// What search finds it by, if its bytes are no JSON.
     pub(crate) fn set_text(&mut self, text: String) {
         self.text = Some(text);
+    }
+
+    /// Takes over what was prepared of it, if it is of a body of this length that is still here whole.
+    pub(crate) fn prepare(&mut self, prepared: Arc<Prepared>) {
+        let is_whole = self.long.is_none() && !self.broken && self.length == self.tail.len() as u64;
+        if is_whole && self.finished.is_none() && prepared.summary().len == self.length {
+            self.prepared = Some(prepared);
+        }
     }
 
     /// Takes what fits from `bytes`. Returns whether it is too much to wait: then [`BodyWriter::write_full`] comes next.
@@ -186,7 +200,12 @@ impl BodyWriter {
         let (mut cutter, mut tree) = self.long.take().unwrap_or_default();
         self.at_stake |= is_long;
         let from_bytes = self.text.is_none();
-        put(target, &mut cutter, &mut tree, &self.tail, true, from_bytes)?;
+        match &self.prepared {
+            Some(prepared) => put_prepared(target, prepared, &mut tree, &self.tail, from_bytes)?,
+            None => {
+                put(target, &mut cutter, &mut tree, &self.tail, true, from_bytes)?;
+            }
+        }
         let root = whole(target, tree, from_bytes)?;
         if let (Some(root), Some(text)) = (root, &self.text) {
             target.packs.say(root, text);
@@ -196,9 +215,13 @@ impl BodyWriter {
 
     /// No more will come.
     pub(crate) fn finish(&mut self) -> BodySummary {
-        self.hash();
+        let prepared = self.prepared.as_ref().map(|prepared| prepared.summary());
+        if prepared.is_none() {
+            self.hash();
+        }
         let summary = self
             .finished
+            .or(prepared)
             .unwrap_or_else(|| BodySummary { len: self.length, hash: *self.hasher.finalize().as_bytes() });
         self.unsigned |= self.finished.replace(summary).is_none();
         summary
@@ -260,6 +283,7 @@ impl BodyWriter {
     /// Gives the tail up. All of it was hashed.
     fn drop_tail(&mut self) {
         self.tail = Vec::new();
+        self.prepared = None;
         self.hashed = 0;
     }
 }
@@ -304,7 +328,7 @@ fn whole(target: &mut Target<'_>, tree: Tree, indexed: bool) -> Result<Option<i6
             let is_json = bytes.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
             let kind = if is_json { Kind::Glue } else { Kind::Plain };
             let text = || indexed.then(|| words::of_piece(kind, &bytes)).flatten();
-            let piece = NewPiece { kind, bytes: &bytes, text: &text };
+            let piece = NewPiece { kind, bytes: &bytes, key: None, text: &text };
             Ok(Some(packs.place(connection, *session, &piece)?.0))
         }
     }
@@ -356,18 +380,43 @@ fn put(
     last: bool,
     indexed: bool,
 ) -> Result<usize, Error> {
+    cutter.scan(bytes, last, &mut |segment, form| put_segment(target, tree, (segment, form, None), indexed))
+}
+
+/// As [`put`], of a whole body whose segments are known.
+fn put_prepared(
+    target: &mut Target<'_>,
+    prepared: &Prepared,
+    tree: &mut Tree,
+    bytes: &[u8],
+    indexed: bool,
+) -> Result<(), Error> {
+    let mut rest = bytes;
+    for Segment { length, form, key } in prepared.segments() {
+        let (segment, after) = rest.split_at((*length as usize).min(rest.len()));
+        put_segment(target, tree, (segment, *form, *key), indexed)?;
+        rest = after;
+    }
+    Ok(())
+}
+
+/// Stores a segment; its key if it is known.
+fn put_segment(
+    target: &mut Target<'_>,
+    tree: &mut Tree,
+    (segment, form, key): (&[u8], Form, Option<[u8; 16]>),
+    indexed: bool,
+) -> Result<(), Error> {
     let Target { connection, packs, session } = target;
-    cutter.scan(bytes, last, &mut |segment, form| {
-        let entry = if cut::is_literal(segment) {
-            Entry::Literal(segment.to_vec())
-        } else {
-            let kind = Kind::of_form(form);
-            let text = || indexed.then(|| words::of_piece(kind, segment)).flatten();
-            let piece = NewPiece { kind, bytes: segment, text: &text };
-            Entry::Place(packs.place(connection, *session, &piece)?.0)
-        };
-        tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, indexed))
-    })
+    let entry = if cut::is_literal(segment) {
+        Entry::Literal(segment.to_vec())
+    } else {
+        let kind = Kind::of_form(form);
+        let text = || indexed.then(|| words::of_piece(kind, segment)).flatten();
+        let piece = NewPiece { kind, bytes: segment, key, text: &text };
+        Entry::Place(packs.place(connection, *session, &piece)?.0)
+    };
+    tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, indexed))
 }
 
 /// A body that is being read.

@@ -96,7 +96,7 @@ enum Place {
 }
 
 /// Cuts a body that comes in parts. What [`Cutter::scan`] did not take is to be given again, with more after it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Cutter {
     place: Place,
     /// How far into what was given everything has been looked at.

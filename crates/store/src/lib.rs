@@ -48,6 +48,7 @@ mod location;
 mod open;
 mod packs;
 mod period;
+mod prepare;
 mod query;
 mod reach;
 mod record;
@@ -83,6 +84,7 @@ pub use histogram::{Bar, Spread};
 pub use latency::{Latency, STALL_US, Spreads, Stall};
 pub use location::Location;
 pub use period::{BLOCK_US, Every, Period};
+pub use prepare::{LONGEST_PREPARED, Prepared};
 pub use query::{
     Body, BodyInfo, BodySummary, Cursor, DiskUse, Facet, Facets, Frame, Listing, Page, Side, Stats,
 };

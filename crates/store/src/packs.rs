@@ -152,7 +152,7 @@ impl Packs {
         session: Option<&str>,
         piece: &NewPiece<'_>,
     ) -> Result<(i64, bool), Error> {
-        let key = piece.kind.key(piece.bytes);
+        let key = piece.key.unwrap_or_else(|| piece.kind.key(piece.bytes));
         if let Some(place) = self.known.get(&key) {
             return Ok((place, false));
         }
@@ -188,8 +188,11 @@ impl Packs {
     ) -> Result<i64, Error> {
         let bytes = list::encode(entries);
         let text = || indexed.then(|| words::of_piece(Kind::List, &bytes)).flatten();
-        let (place, is_new) =
-            self.place(connection, session, &NewPiece { kind: Kind::List, bytes: &bytes, text: &text })?;
+        let (place, is_new) = self.place(
+            connection,
+            session,
+            &NewPiece { kind: Kind::List, bytes: &bytes, key: None, text: &text },
+        )?;
         for entry in entries.iter().filter(|_| is_new) {
             let Entry::Place(piece) = entry else { continue };
             if pack_of(*piece) != pack_of(place) {
@@ -371,6 +374,8 @@ fn flush(stream: &mut Encoder<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
 pub(crate) struct NewPiece<'a> {
     pub(crate) kind: Kind,
     pub(crate) bytes: &'a [u8],
+    /// The key of kind and bytes, if it is known.
+    pub(crate) key: Option<[u8; 16]>,
     /// What of it can be searched; asked for only if it is new.
     pub(crate) text: &'a dyn Fn() -> Option<String>,
 }

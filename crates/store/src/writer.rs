@@ -11,6 +11,7 @@ use crate::filter::Filter;
 use crate::gone::Removal;
 use crate::home::Home;
 use crate::packs::Packs;
+use crate::prepare::Prepared;
 use crate::query::{BodySummary, Frame, Side};
 use crate::retain::{self, Retention};
 use crate::row::Names;
@@ -161,6 +162,20 @@ impl Writer {
         let summary = self.held.running(id)?.body(side).finish();
         self.put_off(id)?;
         Ok(summary)
+    }
+
+    /// As [`Writer::finish_body`], of a body whose hash and segments somebody found already. They must be those of what was appended.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish_prepared(
+        &mut self,
+        id: Uuid,
+        side: Side,
+        prepared: Arc<Prepared>,
+    ) -> Result<BodySummary, Error> {
+        self.held.running(id)?.body(side).prepare(prepared);
+        self.finish_body(id, side)
     }
 
     /// How many exchanges were given up since the start, because the disk took nothing for too long.

@@ -2,7 +2,8 @@
 
 use protocol::conversation::Conversation;
 use std::collections::VecDeque;
-use store::Exchange;
+use std::sync::Arc;
+use store::{Exchange, LONGEST_PREPARED, Prepared};
 
 /// Bodies beyond this are read anew each time, bytes.
 const LONGEST: usize = 2 << 20;
@@ -16,7 +17,7 @@ const EACH: usize = 3;
 /// What is remembered, the newest last.
 #[derive(Default)]
 pub(super) struct Conversations {
-    recent: VecDeque<(Key, Conversation)>,
+    recent: VecDeque<Known>,
     weight: usize,
 }
 
@@ -31,32 +32,53 @@ impl Key {
     }
 }
 
+/// A request that was read.
+pub(super) struct Known {
+    key: Key,
+    /// What it asks for.
+    pub(super) conversation: Conversation,
+    /// Its body's hash and segments; `None` if it is too long for that.
+    pub(super) prepared: Option<Arc<Prepared>>,
+}
+
+impl Known {
+    fn read(key: Key, body: Vec<u8>, earlier: Option<(&Known, usize)>) -> Known {
+        let prepared = (body.len() <= LONGEST_PREPARED).then(|| {
+            let earlier = earlier.and_then(|(earlier, common)| Some((earlier.prepared.as_deref()?, common)));
+            Arc::new(Prepared::new(&body, earlier))
+        });
+        let conversation = Conversation::read(body, earlier.map(|(earlier, _)| &earlier.conversation));
+        Known { key, conversation, prepared }
+    }
+
+    fn weight(&self) -> usize {
+        self.conversation.weight() + self.prepared.as_ref().map_or(0, |prepared| prepared.weight())
+    }
+}
+
 impl Conversations {
     /// Reads a request with the help of the one that it has most in common with, and hands it to `take`.
-    pub(super) fn read(&mut self, key: Key, body: Vec<u8>, take: impl FnOnce(&Conversation)) {
-        let siblings = self.recent.iter().enumerate().filter(|(_, (known, _))| *known == key);
-        let nearest = siblings
-            .map(|(at, (_, earlier))| (earlier.common(&body), at))
-            .max()
-            .filter(|(common, _)| *common > 0);
-        let earlier = nearest.and_then(|(_, at)| self.recent.get(at)).map(|(_, earlier)| earlier);
-        let conversation = Conversation::read(body, earlier);
-        take(&conversation);
-        if conversation.weight() > LONGEST {
+    pub(super) fn read(&mut self, key: Key, body: Vec<u8>, take: impl FnOnce(&Known)) {
+        let siblings = self.recent.iter().enumerate().filter(|(_, known)| known.key == key);
+        let nearest = siblings.map(|(at, earlier)| (earlier.conversation.common(&body), at)).max();
+        let nearest = nearest.filter(|(common, _)| *common > 0);
+        let earlier = nearest.and_then(|(common, at)| Some((self.recent.get(at)?, common)));
+        let grew = earlier.is_some_and(|(earlier, common)| common * 2 > earlier.conversation.len());
+        let known = Known::read(key, body, earlier);
+        take(&known);
+        if known.weight() > LONGEST {
             return;
         }
         // It takes the place of the one that it goes on from.
-        let grew_from = nearest.filter(|(common, at)| {
-            self.recent.get(*at).is_some_and(|(_, earlier)| *common * 2 > earlier.len())
-        });
-        if let Some((_, at)) = grew_from {
+        let is_sibling = |other: &Known| other.key == known.key;
+        if let Some((_, at)) = nearest.filter(|_| grew) {
             self.forget(at);
-        } else if self.recent.iter().filter(|(known, _)| *known == key).count() >= EACH {
-            let oldest = self.recent.iter().position(|(known, _)| *known == key);
+        } else if self.recent.iter().filter(|other| is_sibling(other)).count() >= EACH {
+            let oldest = self.recent.iter().position(is_sibling);
             oldest.into_iter().for_each(|at| self.forget(at));
         }
-        self.weight += conversation.weight();
-        self.recent.push_back((key, conversation));
+        self.weight += known.weight();
+        self.recent.push_back(known);
         while self.weight > WEIGHT {
             self.forget(0);
         }
@@ -64,7 +86,7 @@ impl Conversations {
 
     fn forget(&mut self, at: usize) {
         let forgotten = self.recent.remove(at);
-        self.weight -= forgotten.map_or(0, |(_, conversation)| conversation.weight());
+        self.weight -= forgotten.map_or(0, |known| known.weight());
     }
 }
 
@@ -88,7 +110,7 @@ mod tests {
         let mut known = Conversations::default();
         for messages in 1..20 {
             known.read(key("a"), body(messages, 100), |read| {
-                assert_eq!(read.request.message_count, messages);
+                assert_eq!(read.conversation.request.message_count, messages);
             });
         }
         known.read(key("b"), body(1, 100), |_| ());
@@ -104,13 +126,13 @@ mod tests {
             known.read(key(&number.to_string()), body(1, 300_000), |_| ());
         }
         assert!(known.weight <= WEIGHT && known.recent.len() > 10, "{}", known.recent.len());
-        assert_eq!(known.weight, known.recent.iter().map(|(_, read)| read.weight()).sum::<usize>());
+        assert_eq!(known.weight, known.recent.iter().map(Known::weight).sum::<usize>());
         known.read(key("long"), body(1, LONGEST), |_| ());
-        assert!(known.recent.iter().all(|(_, read)| read.weight() <= LONGEST));
+        assert!(known.recent.iter().all(|read| read.weight() <= LONGEST));
         for number in 0..9 {
             known.read(key("one"), format!("{number}").into_bytes(), |_| ());
         }
-        let of_one = known.recent.iter().filter(|(key, _)| key.0.as_deref() == Some("one"));
+        let of_one = known.recent.iter().filter(|known| known.key.0.as_deref() == Some("one"));
         assert_eq!(of_one.count(), EACH);
     }
 }

@@ -18,8 +18,8 @@ use protocol::request::MessageRequest;
 use relay::{End, Phase};
 use std::sync::Arc;
 use store::{
-    Agent, Capture, Exchange, Failure, Frame, Known, Outcome, Program, Session, Source, Timing, ToolTime,
-    Usage,
+    Agent, Capture, Exchange, Failure, Frame, Known, Outcome, Prepared, Program, Session, Source, Timing,
+    ToolTime, Usage,
 };
 
 /// Request bodies beyond this are stored, but not read for model and identity.
@@ -39,6 +39,8 @@ pub(super) struct OpenExchange {
     pub(super) streamed_text: Option<String>,
     /// The prompt, until the call is linked to the one before.
     pub(super) outline: Option<Arc<Outline>>,
+    /// What of storing the request's body was done with reading it.
+    pub(super) prepared: Option<Arc<Prepared>>,
     /// What the answer reports that was used, once it has ended.
     pub(super) usage: Option<protocol::usage::Usage>,
     /// What the server says of a cache miss.
@@ -71,6 +73,7 @@ impl OpenExchange {
             answer: None,
             streamed_text: None,
             outline: None,
+            prepared: None,
             usage: None,
             stated: None,
             heard_us: None,
@@ -113,11 +116,15 @@ impl OpenExchange {
     fn read_request(&mut self, known: &mut Conversations) {
         let Some(body) = self.request.take().filter(|body| !body.is_empty()) else { return };
         let encoding = header(&self.row.request_headers, "content-encoding").map(str::to_owned);
-        let body = match encoding {
-            Some(encoding) => protocol::coding::decode(Some(&encoding), &body, READ_LIMIT as u64).0,
+        let body = match &encoding {
+            Some(encoding) => protocol::coding::decode(Some(encoding), &body, READ_LIMIT as u64).0,
             None => body,
         };
-        known.read(Key::of(&self.row), body, |read| self.take_request(read));
+        known.read(Key::of(&self.row), body, |read| {
+            self.take_request(&read.conversation);
+            // What is stored is what came, not what it was uncompressed.
+            self.prepared = read.prepared.clone().filter(|_| encoding.is_none());
+        });
     }
 
     fn take_request(&mut self, read: &Conversation) {

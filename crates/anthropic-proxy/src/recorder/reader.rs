@@ -236,10 +236,12 @@ impl Desk {
                     exchange.row.redacted = redaction.changes();
                     self.work.push(Work::Request { id, data });
                 }
-                self.work.push(Work::Finish { id, side: Side::Request });
                 self.mark(key, tracked, true);
                 rehearse("read");
                 tracked.exchange.request_ended(at_us, trailers, &mut self.conversations);
+                // After a defect it is finished with the exchange.
+                let prepared = tracked.exchange.prepared.take();
+                self.work.push(Work::Finish { id, side: Side::Request, prepared });
                 thread::link_open(&mut self.threads, &self.store, &mut tracked.exchange);
             }
             Note::Connected { at_us, reused, .. } => exchange.connected(at_us, reused),

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Capture, Exchange, Side, Writer};
+use store::{Capture, Exchange, Prepared, Side, Writer};
 use uuid::Uuid;
 
 /// How often it is looked whether the limits of the record are kept.
@@ -33,8 +33,8 @@ pub(super) enum Work {
     Request { id: Uuid, data: Vec<u8> },
     /// What one read brought of the answer's body.
     Response { id: Uuid, data: Vec<u8>, at_us: u64 },
-    /// A body has come to its end.
-    Finish { id: Uuid, side: Side },
+    /// A body has come to its end. What of writing it the reader has done.
+    Finish { id: Uuid, side: Side, prepared: Option<Arc<Prepared>> },
     /// What a streamed answer says, for search.
     Text { id: Uuid, text: String },
     /// Something that somebody asked for, when all before it is committed.
@@ -156,9 +156,12 @@ impl Scribe {
                     .and_then(|()| self.writer.append_frames(id, &[frame(&data, at_us)]));
                 self.note("body", result);
             }
-            Work::Finish { id, side } => {
-                let result = self.writer.finish_body(id, side).map(|_| ());
-                self.note("body", result);
+            Work::Finish { id, side, prepared } => {
+                let result = match prepared {
+                    Some(prepared) => self.writer.finish_prepared(id, side, prepared),
+                    None => self.writer.finish_body(id, side),
+                };
+                self.note("body", result.map(|_| ()));
             }
             Work::Text { id, text } => {
                 let result = self.writer.set_text(id, Side::Response, text);
