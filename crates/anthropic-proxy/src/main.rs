@@ -9,6 +9,7 @@
 //! - [`capture`] is that tap: masks secrets, feeds a bounded queue.
 //! - [`recorder`] takes the queue, reads the bytes with [`reading`], and writes the store.
 //! - [`live`] tells whoever watches what changed.
+//! - [`metrics`] adds up figures for Prometheus.
 //! - [`analysis`] holds pure functions over exchanges.
 //! - [`usage`] asks the store for figures over time, and says what is spent an hour now.
 //! - [`recorded`] is what the store holds of one exchange; [`view`] turns it into what the API answers and exports carry.
@@ -26,6 +27,7 @@ mod export;
 mod import;
 mod live;
 mod logging;
+mod metrics;
 mod monitor;
 mod proxy;
 mod reading;

@@ -208,7 +208,7 @@ fn unknown_command(text: &str) -> Option<String> {
 
 #[test]
 fn what_is_made_from_the_code_is_as_the_code_says() {
-    for page in ["configuration", "cli", "api", "filter"] {
+    for page in ["configuration", "cli", "api", "filter", "metrics"] {
         let output = command(&["docs", page]).output().unwrap();
         let made = String::from_utf8(output.stdout).unwrap();
         let path = Path::new(ROOT).join("docs/ref").join(page).with_extension("md");

@@ -33,6 +33,7 @@ fn api() -> Vec<(String, String)> {
 
 fn besides() -> Vec<(String, String)> {
     let list = [
+        ("GET", "/metrics"),
         ("GET", "/monitor"),
         ("GET", "/monitor/assets/none.js"),
         ("GET", "/monitor/requests/x"),

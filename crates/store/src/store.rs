@@ -478,13 +478,17 @@ impl Store {
             Ok((pages.cast_unsigned(), number("SELECT count(*) FROM exchange")?.cast_unsigned(), oldest))
         })?;
         let bytes = match &self.0.source {
-            Source::File { path, .. } => {
-                let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
-                size(path) + size(&path.with_extension("db-wal"))
-            }
+            Source::File { .. } => self.bytes_on_disk(),
             Source::Memory(_) => pages,
         };
         Ok(DiskUse { bytes, exchanges, oldest_us })
+    }
+
+    /// What the database and its log take on disk, bytes; 0 in memory. Asks the file system only.
+    pub fn bytes_on_disk(&self) -> u64 {
+        let Source::File { path, .. } = &self.0.source else { return 0 };
+        let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
+        size(path) + size(&path.with_extension("db-wal"))
     }
 
     /// What each table and index takes in the database, bytes, the largest first. Reads the whole database.

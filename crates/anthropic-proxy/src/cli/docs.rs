@@ -17,6 +17,8 @@ pub(super) enum Page {
     Api,
     /// Every key of the filter language.
     Filter,
+    /// Every figure for Prometheus.
+    Metrics,
 }
 
 pub(super) fn run(page: Page, mut command: Command) -> anyhow::Result<ExitCode> {
@@ -26,6 +28,7 @@ pub(super) fn run(page: Page, mut command: Command) -> anyhow::Result<ExitCode> 
         Page::Cli => cli(out, &command),
         Page::Api => api(out),
         Page::Filter => filter(out),
+        Page::Metrics => metrics(out),
     })
 }
 
@@ -154,6 +157,26 @@ fn filter(out: &mut dyn Write) -> anyhow::Result<()> {
             key.about.replace('|', "\\|"),
             key.example.replace('|', "\\|")
         )?;
+    }
+    Ok(())
+}
+
+fn metrics(out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(
+        out,
+        "# Metrics\n\nMade from the code by `anthropic-proxy docs metrics`; a test compares. `GET /metrics` answers them as text that Prometheus \
+         reads (OpenMetrics).\nOther sites and strangers get nothing: where a `MONITOR_TOKEN` holds, the scraper sends it.\n\n\
+         ```yaml\nscrape_configs:\n  - job_name: anthropic-proxy\n    authorization:\n      credentials: TOKEN\n    \
+         static_configs:\n      - targets: [\"127.0.0.1:8082\"]\n```\n\n\
+         Counters begin at 0 with the program, and count what went through it, not what was imported. A scrape reads no table.\nOf models, \
+         the first {} that are met have figures of their own; the rest are `other`, and calls without one `none`.\n\n\
+         | metric | type | labels | |\n|---|---|---|---|",
+        crate::metrics::MODELS
+    )?;
+    for figure in crate::metrics::list() {
+        let labels = figure.labels.join(", ");
+        let labels = if labels.is_empty() { "–" } else { &labels };
+        writeln!(out, "| `{}` | {} | {labels} | {} |", figure.name, figure.kind, figure.about)?;
     }
     Ok(())
 }

@@ -173,6 +173,7 @@ pub(crate) fn router(monitor: Monitor) -> Router {
         .layer(middleware::from_fn(veil::veil))
         .layer(middleware::from_fn_with_state(monitor.clone(), places::in_turn))
         .merge(assets::routes())
+        .route("/metrics", axum::routing::get(stats::metrics))
         .route("/monitor/login", axum::routing::post(door::login))
         .layer(middleware::from_fn_with_state(monitor.clone(), door::let_in))
         .layer(middleware::from_fn_with_state(monitor.clone(), access::same_origin_only));

@@ -4,9 +4,12 @@ use super::query::{Asked, Filters};
 use super::types::{ApiProblem, CaptureHealth, ErrorKind, ModelsAnswer, StatsAnswer};
 use super::view;
 use super::{Failure, Monitor, blocking};
+use crate::metrics::{CONTENT_TYPE, Now};
 use crate::view::usage::UsageTokens;
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use protocol::pricing::Money;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,6 +54,21 @@ pub(super) async fn compute(monitor: &Monitor, filter: Filter) -> Result<StatsAn
 }
 
 /// Whether recording keeps up.
+/// What Prometheus is told. Reads no table.
+pub(super) async fn metrics(State(monitor): State<Monitor>) -> Response {
+    let health = health(&monitor);
+    let now = Now {
+        running: monitor.recorder.health().running.load(Ordering::Relaxed),
+        queue: (health.queue_bytes, health.queue_limit),
+        lost: health.lost,
+        incomplete: health.incomplete,
+        defects: health.defects,
+        recording: health.off_since.is_none(),
+        disk: monitor.store.bytes_on_disk(),
+    };
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], monitor.recorder.metrics().text(now)).into_response()
+}
+
 pub(super) fn health(monitor: &Monitor) -> CaptureHealth {
     let (used, limit) = monitor.capture.queue_bytes();
     let health = monitor.recorder.health();

@@ -74,7 +74,7 @@ impl Handler for Proxy {
 enum Own {
     /// `/` and `/health`: short answers.
     Home,
-    /// The page and its API: some answers have no end.
+    /// The page, its API, and figures: some answers have no end.
     Monitor,
 }
 
@@ -85,6 +85,7 @@ fn own_route(method: &str, path_and_query: &[u8]) -> Option<Own> {
     let below = |root: &[u8]| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
     match path {
         b"/" | b"/health" => (method == "GET").then_some(Own::Home),
+        b"/metrics" => (method == "GET").then_some(Own::Monitor),
         _ => (below(b"/monitor") || below(b"/api/monitor")).then_some(Own::Monitor),
     }
 }
@@ -104,6 +105,9 @@ mod tests {
             ("GET", "/health", true),
             ("HEAD", "/health", false),
             ("GET", "/healthy", false),
+            ("GET", "/metrics", true),
+            ("POST", "/metrics", false),
+            ("GET", "/metrics/x", false),
             ("GET", "/monitor", true),
             ("GET", "/monitor/assets/x.js", true),
             ("GET", "/monitors", false),

@@ -102,7 +102,9 @@ mod tests {
         let text = "x".repeat(filler);
         let messages: Vec<String> =
             (0..messages).map(|at| format!(r#"{{"role":"user","content":"{at}{text}"}}"#)).collect();
-        format!(r#"{{"messages":[{}]}}"#, messages.join(",")).into_bytes()
+        let mut body = format!(r#"{{"messages":[{}]}}"#, messages.join(",")).into_bytes();
+        body.shrink_to_fit();
+        body
     }
 
     #[test]

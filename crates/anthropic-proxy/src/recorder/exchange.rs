@@ -18,8 +18,8 @@ use protocol::request::MessageRequest;
 use relay::{End, Phase};
 use std::sync::Arc;
 use store::{
-    Agent, Capture, Exchange, Failure, Frame, Known, Outcome, Prepared, Program, Session, Source, Timing,
-    ToolTime, Usage,
+    Agent, Capture, Exchange, Failure, Frame, Known, LONGEST_PREPARED, Outcome, Prepared, Program, Session,
+    Source, Timing, ToolTime, Usage,
 };
 
 /// Request bodies beyond this are stored, but not read for model and identity.
@@ -54,6 +54,8 @@ pub(super) struct OpenExchange {
 impl OpenExchange {
     pub(super) fn new(began: Began) -> OpenExchange {
         let wants_body = is_model_call(&began.url) && began.method == "POST";
+        let length = header(&began.headers, "content-length").and_then(|length| length.trim().parse().ok());
+        let length = length.unwrap_or(0).min(LONGEST_PREPARED);
         let row = Exchange {
             id: began.id,
             started_us: began.started_us,
@@ -69,7 +71,7 @@ impl OpenExchange {
         };
         let mut open = OpenExchange {
             row,
-            request: wants_body.then(Vec::new),
+            request: wants_body.then(|| Vec::with_capacity(length)),
             answer: None,
             streamed_text: None,
             outline: None,

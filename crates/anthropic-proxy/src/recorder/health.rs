@@ -10,6 +10,8 @@ pub(crate) struct Health {
     pub(crate) incomplete: AtomicU64,
     /// Exchanges that were recorded and had to be given up, since the start: the disk took nothing for too long.
     pub(crate) given_up: AtomicU64,
+    /// Exchanges that have begun and not ended.
+    pub(crate) running: AtomicU64,
     trouble: Mutex<Option<Trouble>>,
 }
 

@@ -19,6 +19,7 @@ mod whole;
 use crate::capture::note::Note;
 use crate::capture::queue::{Receiver, Sender};
 use crate::live::{Change, Live};
+use crate::metrics::Metrics;
 pub(crate) use exchange::title;
 pub(crate) use health::Health;
 pub(crate) use limits::Limits;
@@ -40,6 +41,7 @@ pub(crate) struct Recorder {
     orders: Arc<Mutex<Vec<Order>>>,
     queue: Sender<Note>,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
 }
 
 impl Recorder {
@@ -50,11 +52,13 @@ impl Recorder {
         live: Live,
         (limits, redacts): (Limits, bool),
     ) -> std::io::Result<(Recorder, JoinHandle<()>)> {
-        let recorder = Recorder { orders: Arc::default(), queue, health: Arc::default() };
+        let recorder =
+            Recorder { orders: Arc::default(), queue, health: Arc::default(), metrics: Arc::default() };
         let notes = Arc::new(notes);
         let scribe = Scribe::new(writer, live.clone(), Arc::clone(&recorder.health), limits);
         let (batches, thread) = scribe.start(Arc::clone(&notes))?;
-        let reader = Reader::new(store, live, Arc::clone(&recorder.health), batches, redacts);
+        let counts = (Arc::clone(&recorder.health), Arc::clone(&recorder.metrics));
+        let reader = Reader::new(store, live, counts, batches, redacts);
         let orders = Arc::clone(&recorder.orders);
         let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(move || {
             reader.run(&notes, &orders);
@@ -62,6 +66,11 @@ impl Recorder {
             let _ = thread.join();
         })?;
         Ok((recorder, thread))
+    }
+
+    /// What ended since the start, in figures.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// What could not be recorded so far.

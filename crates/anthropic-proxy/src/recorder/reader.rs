@@ -11,6 +11,7 @@ use crate::capture::note::{Began, Ended, Key, Note};
 use crate::capture::queue::{Receiver, Weight};
 use crate::contain::{contain, rehearse};
 use crate::live::{Change, Live};
+use crate::metrics::Metrics;
 use crate::reading::TimedEvent;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -65,6 +66,7 @@ struct Desk {
     conversations: Conversations,
     live: Live,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     /// What looks like a key is taken out of bodies.
     redacts: bool,
     /// How many exchanges are open.
@@ -79,7 +81,7 @@ impl Reader {
     pub(super) fn new(
         store: Store,
         live: Live,
-        health: Arc<Health>,
+        (health, metrics): (Arc<Health>, Arc<Metrics>),
         batches: SyncSender<Batch>,
         redacts: bool,
     ) -> Reader {
@@ -89,6 +91,7 @@ impl Reader {
             conversations: Conversations::default(),
             live,
             health,
+            metrics,
             redacts,
             running: 0,
             work: Vec::new(),
@@ -173,6 +176,7 @@ impl Reader {
             }
         }
         self.desk.running = self.open.len();
+        self.desk.health.running.store(self.open.len() as u64, Ordering::Relaxed);
     }
 
     /// Gives what was read to the scribe. Waits while he has enough to write.
@@ -321,6 +325,7 @@ impl Desk {
         if !row.capture.complete {
             self.health.incomplete.fetch_add(1, Ordering::Relaxed);
         }
+        self.metrics.ended(&row);
         let row = Arc::new(row);
         self.work.push(Work::Save(Arc::clone(&row)));
         self.announce(row);
