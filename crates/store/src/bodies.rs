@@ -174,6 +174,9 @@ impl BodyWriter {
                     true => root_of_tail(&mut target, seq, self.side)?,
                 };
                 sign(&mut target, seq, self.side, summary.len, Some(summary.hash), root)?;
+                if self.covered > 0 || self.kept > 0 {
+                    forget_tail(target.connection, seq, self.side)?;
+                }
                 self.unsigned = false;
                 self.dirty = false;
             }
@@ -196,14 +199,17 @@ impl BodyWriter {
 
     /// The place of the whole body; `None` if it is empty.
     fn root(&mut self, target: &mut Target<'_>) -> Result<Option<i64>, Error> {
-        let is_long = self.long.is_some();
-        let (mut cutter, mut tree) = self.long.take().unwrap_or_default();
-        self.at_stake |= is_long;
         let from_bytes = self.text.is_none();
-        match &self.prepared {
-            Some(prepared) => put_prepared(target, prepared, &mut tree, &self.tail, from_bytes)?,
-            None => {
+        let mut tree = Tree::default();
+        match (self.long.take(), &self.prepared) {
+            (Some((mut cutter, begun)), _) => {
+                tree = begun;
+                self.at_stake = true;
                 put(target, &mut cutter, &mut tree, &self.tail, true, from_bytes)?;
+            }
+            (None, Some(prepared)) => put_prepared(target, prepared, &mut tree, &self.tail, from_bytes)?,
+            (None, None) => {
+                put(target, &mut Cutter::default(), &mut tree, &self.tail, true, from_bytes)?;
             }
         }
         let root = whole(target, tree, from_bytes)?;
@@ -298,7 +304,8 @@ pub(crate) fn seal(mut target: Target<'_>, seq: i64, side: Side) -> Result<(), E
         return Ok(());
     }
     let root = root_of_tail(&mut target, seq, side)?;
-    sign(&mut target, seq, side, 0, None, root)
+    sign(&mut target, seq, side, 0, None, root)?;
+    forget_tail(target.connection, seq, side)
 }
 
 /// What the database has of a body that was being appended to, as one piece or list.
@@ -334,6 +341,14 @@ fn whole(target: &mut Target<'_>, tree: Tree, indexed: bool) -> Result<Option<i6
     }
 }
 
+/// Once the body is whole.
+fn forget_tail(connection: &Connection, seq: i64, side: Side) -> Result<(), Error> {
+    connection
+        .prepare_cached("DELETE FROM tail WHERE exchange = ? AND side = ?")?
+        .execute(params![seq, side.number()])?;
+    Ok(())
+}
+
 fn sign(
     target: &mut Target<'_>,
     seq: i64,
@@ -349,9 +364,6 @@ fn sign(
     if let Some(root) = root {
         packs.use_pack(root, 1);
     }
-    connection
-        .prepare_cached("DELETE FROM tail WHERE exchange = ? AND side = ?")?
-        .execute(params![seq, side.number()])?;
     Ok(())
 }
 

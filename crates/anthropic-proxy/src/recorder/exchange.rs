@@ -138,7 +138,11 @@ impl OpenExchange {
         self.row.stream = request.stream;
         self.row.opening = request.first_user_text.as_deref().map(title);
         self.row.characters_in = request.last_user_characters;
-        self.row.asked = request.last_user_text.as_deref().map(title);
+        // In a conversation's first call they are the same.
+        self.row.asked = match request.last_user_text == request.first_user_text {
+            true => self.row.opening.clone(),
+            false => request.last_user_text.as_deref().map(title),
+        };
         self.identify(Some(request));
     }
 
