@@ -56,8 +56,8 @@ impl Capture {
         self.open(Began {
             id: Uuid::now_v7(),
             started_us: unix_micros(),
-            method: head.method.to_owned(),
-            url: protocol::secrets::mask_text(head.target),
+            method: protocol::secrets::mask_text(head.method.as_bytes()),
+            url: protocol::secrets::mask_url(head.target),
             version: version_name(head.version),
             credential: self.credentials.find(head.headers().map(|header| (header.name, header.value))),
             headers: masked(head.headers()),
@@ -114,16 +114,21 @@ fn request_line(received: &[u8]) -> (String, String) {
     let line = &line[..line.len().min(2048)];
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let method = protocol::secrets::mask_text(words.next().unwrap_or_default());
-    let target = protocol::secrets::mask_text(words.next().unwrap_or_default());
+    let target = protocol::secrets::mask_url(words.next().unwrap_or_default());
     (method, target)
 }
 
 fn masked<'a>(headers: impl Iterator<Item = relay::Header<'a>>) -> Headers {
     headers
         .map(|header| {
-            let name = String::from_utf8_lossy(header.name).into_owned();
+            let name = String::from_utf8_lossy(header.name);
             let value = protocol::secrets::mask_header(&name, header.value);
-            (name, value)
+            // No key is shorter.
+            let is_harmless = name.len() < 16;
+            (
+                if is_harmless { name.into_owned() } else { protocol::secrets::mask_text(name.as_bytes()) },
+                value,
+            )
         })
         .collect()
 }

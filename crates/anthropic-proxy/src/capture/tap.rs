@@ -141,7 +141,7 @@ impl Tap for ExchangeTap {
     fn response_head(&mut self, head: &relay::ResponseHead<'_>) {
         let answered = ResponseHead {
             status: head.status,
-            reason: String::from_utf8_lossy(head.reason).into_owned(),
+            reason: protocol::secrets::mask_text(head.reason),
             version: version_name(head.version),
             headers: masked(head.headers()),
         };

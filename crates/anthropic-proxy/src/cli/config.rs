@@ -114,13 +114,7 @@ fn default_of(name: &str, in_words: &str) -> String {
 
 /// A value as it may be shown: without the password of a URL and without keys.
 fn shown(text: &str) -> String {
-    let text = secrets::mask_text(text.as_bytes());
-    let Some((scheme, rest)) = text.split_once("://") else { return text };
-    let authority = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://…@{}", &rest[at + 1..]),
-        None => text,
-    }
+    secrets::mask_url(text.as_bytes())
 }
 
 fn show(layers: &Layers<'_>, json: bool) -> anyhow::Result<ExitCode> {

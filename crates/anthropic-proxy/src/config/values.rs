@@ -4,6 +4,7 @@ use super::layers::{Found, Layers};
 use crate::recorder::Limits;
 use anyhow::{anyhow, bail};
 use protocol::pricing::PriceTable;
+use protocol::secrets::mask_url;
 use relay::OnClientDisconnect;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -34,7 +35,8 @@ impl LogLevel {
 
 /// The message for a value that cannot be used.
 pub(super) fn unusable(name: &str, found: Found<'_>, why: &str, hint: &str) -> anyhow::Error {
-    anyhow!("{name}={} (from {}) {why}\nhint: {hint}", found.text, found.origin)
+    let shown = mask_url(found.text.as_bytes());
+    anyhow!("{name}={shown} (from {}) {why}\nhint: {hint}", found.origin)
 }
 
 pub(super) fn listen(layers: &Layers<'_>) -> anyhow::Result<(String, Vec<SocketAddr>)> {

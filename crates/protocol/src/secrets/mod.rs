@@ -39,8 +39,23 @@ const SECRET_HEADERS: [&str; 17] = [
 ];
 
 /// Parts of a name that tell a secret by themselves.
-const SECRET_WORDS: [&str; 7] =
-    ["api-key", "apikey", "api_key", "secret", "password", "auth-token", "access-token"];
+const SECRET_WORDS: [&str; 11] = [
+    "api-key",
+    "apikey",
+    "api_key",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "private-key",
+    "auth-token",
+    "access-token",
+    "authorization",
+];
+
+/// Names of query values that are secrets, beside those of headers.
+const SECRET_PARAMETERS: [&str; 9] =
+    ["key", "token", "secret", "password", "sig", "signature", "auth", "pwd", "passphrase"];
 
 /// Masks one value: longer than 20 characters shows its first 10 and last 4, longer than 10 its first 6, the rest nothing.
 pub fn mask_value(value: &str) -> String {
@@ -56,13 +71,16 @@ pub fn mask_value(value: &str) -> String {
 /// Whether all values of a header by that name are secrets.
 pub fn is_secret_header(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
-    SECRET_HEADERS.contains(&name.as_str()) || SECRET_WORDS.iter().any(|word| name.contains(word))
+    // Not `…-tokens-remaining`, which counts.
+    let is_token = name.ends_with("-token");
+    is_token || SECRET_HEADERS.contains(&name.as_str()) || SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// A header's value as it may be seen. The scheme of a credential (`Bearer`) and the names of cookies stay readable.
 pub fn mask_header(name: &str, value: &[u8]) -> String {
     if !is_secret_header(name) {
-        return mask_text(value);
+        let is_url = value.windows(3).any(|part| part == b"://");
+        return if is_url { mask_url(value) } else { mask_text(value) };
     }
     let text = String::from_utf8_lossy(value);
     let masked = match name.trim().to_ascii_lowercase().as_str() {
@@ -89,6 +107,29 @@ pub fn mask_text(text: &[u8]) -> String {
     }
     seen.extend_from_slice(&text[at..]);
     String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// A request target or a URL as it may be seen: as [`mask_text`], and user, password and query values whose name says that they are
+/// secret (`key=`, `api_key=`, `token=`, …) masked whatever they look like.
+pub fn mask_url(url: &[u8]) -> String {
+    let mut url = mask_text(url);
+    if let Some(begin) = url.find("://").map(|scheme| scheme + 3) {
+        let end = url[begin..].find(['/', '?', '#']).map_or(url.len(), |length| begin + length);
+        if let Some(user) = url[begin..end].rfind('@') {
+            url.replace_range(begin..begin + user, "…");
+        }
+    }
+    let Some((path, query)) = url.split_once('?') else { return url };
+    let query: Vec<String> = query.split('&').map(mask_parameter).collect();
+    format!("{path}?{}", query.join("&"))
+}
+
+fn mask_parameter(parameter: &str) -> String {
+    let Some((name, value)) = parameter.split_once('=') else { return parameter.to_owned() };
+    let lower = name.to_ascii_lowercase().replace('_', "-");
+    let is_secret = is_secret_header(&lower) || SECRET_PARAMETERS.contains(&lower.as_str());
+    let is_masked = value.is_empty() || value.contains("...");
+    if is_secret && !is_masked { format!("{name}={}", mask_value(value)) } else { parameter.to_owned() }
 }
 
 /// Where a text has what [`mask_text`] masks, and what it shows in that place; in order, without overlaps.
