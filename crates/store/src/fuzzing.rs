@@ -1,7 +1,10 @@
 //! What must hold for any bytes in any pieces. The fuzz targets and the property tests both call these, so that the targets cannot
 //! rot. Only compiled for tests and with the feature `fuzzing`.
 
+use crate::Filter;
 use crate::cut::{Cut, Cutter, Form, cut as cut_whole};
+use crate::filter::LONGEST;
+use crate::prepare::Prepared;
 
 /// Segments of bytes that come in parts of these lengths, cycling.
 pub(crate) fn in_parts(body: &[u8], lengths: &[usize]) -> Vec<(Vec<u8>, Form)> {
@@ -42,4 +45,45 @@ pub fn cut(data: &[u8]) {
     });
     assert_eq!(joined, body);
     assert!(whole.iter().flat_map(|(segment, _)| segment).eq(body));
+}
+
+/// A body prepared with the help of another: the same as without. The first two bytes say where they part.
+///
+/// # Panics
+/// When that does not hold.
+pub fn prepare(data: &[u8]) {
+    let Some((part, data)) = data.split_first_chunk::<2>() else { return };
+    let shared = usize::from(u16::from_le_bytes(*part)).min(data.len());
+    let (shared, rest) = data.split_at(shared);
+    let (before, after) = rest.split_at(rest.len() / 2);
+    // Long enough to be gone on from.
+    let shared = shared.repeat(if shared.is_empty() { 0 } else { 1 + (70 << 10) / shared.len() });
+    let body = |end: &[u8]| [shared.as_slice(), end].concat();
+    let (before, after) = (body(before), body(after));
+    let common = before.iter().zip(&after).take_while(|(left, right)| left == right).count();
+    let (alone, earlier) = (Prepared::new(&after, None), Prepared::new(&before, None));
+    let helped = Prepared::new(&after, Some((&earlier, common)));
+    assert_eq!(helped.summary(), alone.summary());
+    assert_eq!(helped.segments(), alone.segments());
+}
+
+/// Any text is a filter that prints as one that means the same, or an error that points into it and says what to write instead.
+///
+/// # Panics
+/// When that does not hold.
+pub fn filter(text: &str) {
+    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    match Filter::parse(text, &now) {
+        Ok(filter) => {
+            let printed = filter.to_string();
+            // What is printed is longer than what was written, and there is an upper end.
+            if printed.len() <= LONGEST {
+                assert_eq!(Filter::parse(&printed, &now).ok(), Some(filter), "{text:?} -> {printed:?}");
+            }
+        }
+        Err(error) => {
+            assert!(text.get(error.at.clone()).is_some(), "{text:?}: {error:?}");
+            assert!(!error.hint.is_empty(), "{text:?}: {error:?}");
+        }
+    }
 }

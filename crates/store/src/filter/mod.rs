@@ -10,6 +10,8 @@ mod value;
 
 use crate::exchange::{CacheCause, Outcome, Status};
 use jiff::{Timestamp, Zoned};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use parse::LONGEST;
 pub(crate) use sql::condition;
 use std::ops::Range;
 use uuid::Uuid;

@@ -13,7 +13,7 @@ const DEEPEST: usize = 64;
 const MOST: usize = 200;
 
 /// Bytes of a filter.
-const LONGEST: usize = 16 << 10;
+pub(crate) const LONGEST: usize = 16 << 10;
 
 pub(super) fn parse(text: &str, now: &Zoned) -> Result<Expr, FilterError> {
     let mut parser = Parser { text, at: 0, depth: 0, tests: 0, now };
@@ -38,6 +38,8 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn wrong(&self, at: Range<usize>, message: impl Into<String>, hint: impl Into<String>) -> FilterError {
+        // Whole characters: who shows it cuts the text there.
+        let at = at.start..self.text.ceil_char_boundary(at.end);
         FilterError { text: self.text.to_owned(), at, message: message.into(), hint: hint.into() }
     }
 

@@ -81,6 +81,8 @@ fn range(measure: Measure, bounds: Bounds) -> String {
         (Some(min), Some(max)) if min == max => number(measure, min),
         (Some(min), Some(max)) => format!("{}..{}", number(measure, min), number(measure, max)),
         (Some(min), None) => format!(">={}", number(measure, min)),
+        // Nothing is less, but it can be asked for.
+        (None, Some(-1)) => format!("<{}", number(measure, 0)),
         (None, Some(max)) => format!("<={}", number(measure, max)),
         (None, None) => "..".to_owned(),
     }
@@ -90,7 +92,9 @@ fn range(measure: Measure, bounds: Bounds) -> String {
 fn number(measure: Measure, value: i64) -> String {
     match measure {
         Measure::FirstToken | Measure::Duration => format!("{value}us"),
-        Measure::Cost => format!("{}.{:012}", value / 1_000_000_000_000, value % 1_000_000_000_000),
+        Measure::Cost | Measure::Lost => {
+            format!("{}.{:012}", value / 1_000_000_000_000, value % 1_000_000_000_000)
+        }
         Measure::Cache => format!("{}.{:06}", value / 1_000_000, value % 1_000_000),
         _ => value.to_string(),
     }

@@ -285,7 +285,7 @@ fn number(measure: Measure, text: &str) -> Option<i64> {
     let (digits, unit) = text.split_at(end);
     let (_, worth) = measure.units().iter().find(|(name, _)| *name == unit)?;
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && part.is_empty() || whole.len() > 18 || part.len() > 18 {
+    if whole.is_empty() && part.is_empty() || whole.len() > 19 || part.len() > 18 {
         return None;
     }
     let parse = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<i128>().ok() };
