@@ -21,6 +21,7 @@ mod app;
 mod bills;
 mod capture;
 mod cli;
+mod clients;
 mod config;
 mod contain;
 mod export;

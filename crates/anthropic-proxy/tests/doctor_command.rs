@@ -161,6 +161,41 @@ fn the_variables_of_the_client_are_asked_for_until_they_are_set() {
 }
 
 #[test]
+fn what_the_newest_recorded_call_lacks_is_told_with_what_brings_it_back() {
+    let upstream = support::raw::Echoing::start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let proxy = Proxy::start(&upstream.url);
+    let folder = proxy.folder.to_str().unwrap().to_owned();
+    let examined = || examined(&["-u", &upstream.url, "--data-dir", &folder], &[]).0;
+    let call = |headers: &[(&str, &str)]| {
+        let tools: Vec<Value> =
+            (0..24).map(|number| serde_json::json!({"name": format!("tool{number}")})).collect();
+        let body = serde_json::json!({"model": "claude-opus-5-5", "max_tokens": 9, "tools": tools,
+            "messages": [{"role": "user", "content": "hello"}]});
+        let request = ureq::post(format!("{}/v1/messages", proxy.url))
+            .header("user-agent", "claude-cli/2.1.330 (external, cli)");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send(body.to_string()).unwrap();
+    };
+    assert!(!examined().to_string().contains("\"recorded\""), "there is no call to judge by");
+    call(&[]);
+    proxy.rows(1);
+    let told = said(&examined(), "recorded");
+    for part in [
+        "warn: ",
+        "claude-cli 2.1.330",
+        "24 tools",
+        "no header x-claude-code-request-class",
+        "ENABLE_TOOL_SEARCH=true",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    call(&[("x-claude-code-request-class", "main")]);
+    proxy.rows(2);
+    let told = said(&examined(), "recorded");
+    assert!(told.contains("24 tools") && !told.contains("x-claude-code-request-class"), "{told}");
+}
+
+#[test]
 fn health_is_the_exit_code() {
     let upstream = format!("http://{}", answering(b"HTTP/1.1 404 Not Found\r\n\r\n"));
     let proxy = Proxy::start(&upstream);

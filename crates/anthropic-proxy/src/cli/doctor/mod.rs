@@ -1,6 +1,7 @@
 //! `doctor`: what stands in the way of a proxy that works, each thing with what to do about it.
 
 mod machine;
+mod recorded;
 mod upstream;
 
 use super::source::print_on;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
 
-/// Look for what would keep the proxy from working: settings, port, data folder, disk, upstream, TLS, the client's variables
+/// Look for what would keep the proxy from working: settings, port, data folder, disk, upstream, TLS, the client's variables and its newest recorded call
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     /// As JSON
@@ -124,5 +125,6 @@ fn examine(flags: &Flags) -> anyhow::Result<Vec<Finding>> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     findings.extend(runtime.block_on(upstream::examine(&config)));
     findings.push(machine::client());
+    findings.extend(recorded::client(&config));
     Ok(findings)
 }
