@@ -91,11 +91,16 @@ fn range(measure: Measure, bounds: Bounds) -> String {
 /// In the unit that needs no rounding.
 fn number(measure: Measure, value: i64) -> String {
     match measure {
-        Measure::FirstToken | Measure::Duration => format!("{value}us"),
+        Measure::FirstToken | Measure::Gap | Measure::Duration => format!("{value}us"),
         Measure::Cost | Measure::Lost => {
             format!("{}.{:012}", value / 1_000_000_000_000, value % 1_000_000_000_000)
         }
         Measure::Cache => format!("{}.{:06}", value / 1_000_000, value % 1_000_000),
-        _ => value.to_string(),
+        Measure::Http
+        | Measure::Tokens
+        | Measure::Input
+        | Measure::Output
+        | Measure::Thinking
+        | Measure::Size => value.to_string(),
     }
 }

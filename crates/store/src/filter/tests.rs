@@ -25,6 +25,7 @@ fn a_filter_prints_as_what_was_understood() {
         ("ttft:>2s", "ttft:>=2000001us"),
         ("duration:1.5m..1h", "duration:90000000us..3600000000us"),
         ("duration:800", "duration:800000us"),
+        ("gap:9", "gap:9000us"),
         ("lost:5", "lost:5.000000000000"),
         ("cost:<0", "cost:<0.000000000000"),
         ("ttft:4000010333323333", "ttft:4000010333323333000us"),
@@ -58,6 +59,25 @@ fn a_filter_prints_as_what_was_understood() {
         };
         assert_eq!(filter.to_string(), expected, "{text}");
         assert_eq!(parsed(expected), filter, "{text}");
+    }
+}
+
+#[test]
+fn every_key_prints_as_what_can_be_read_back() {
+    for key in KEYS {
+        crate::fuzzing::filter(key.example);
+        assert!(Filter::parse(key.example, &now()).is_ok(), "{}", key.example);
+    }
+    for (measure, key) in Measure::ALL {
+        for (unit, _) in measure.units() {
+            for range in ["N", "=N", ">N", ">=N", "<N", "<=N", "..N", "N..", "N..N"] {
+                for number in ["0", "9", "1.5", "0.000001", "999"] {
+                    let text = format!("{key}:{}", range.replace('N', &format!("{number}{unit}")));
+                    crate::fuzzing::filter(&text);
+                    parsed(&text);
+                }
+            }
+        }
     }
 }
 
