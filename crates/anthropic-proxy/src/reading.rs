@@ -57,6 +57,8 @@ pub(crate) struct Reading {
     pub(crate) batch: Vec<BatchMessage>,
     /// What could not be read, and where.
     pub(crate) problems: Vec<Problem>,
+    /// The body of a JSON answer, decoded.
+    pub(crate) json: Option<Vec<u8>>,
 }
 
 /// An answer that is a stream of events.
@@ -190,7 +192,10 @@ impl AnswerReader {
                 let Assembled { message, error, complete, problems } = assembler.finish();
                 Reading { message, error, complete: Some(complete), problems, ..Reading::default() }
             }
-            Form::Json { body, cut: false } => read_json(&body),
+            Form::Json { body, cut: false } => {
+                let reading = read_json(&body);
+                Reading { json: Some(body), ..reading }
+            }
             Form::Json { cut: true, .. } => Reading {
                 problems: vec![Problem {
                     at: "body".to_owned(),

@@ -1,5 +1,6 @@
 //! What a call used: token counts as the API reports them, merged as its stream corrects them. Knows no prices.
 
+use crate::json;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -156,11 +157,14 @@ impl Serialize for Usage {
 
 /// The tokens that a `count_tokens` answer reports.
 pub fn counted_tokens(body: &[u8]) -> Option<u64> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    if body.get("type").is_some_and(|kind| kind != "message_tokens_count") || body.get("content").is_some() {
+    // Only the outermost level is looked at, because most bodies are messages, and some are long.
+    let text = json::lossy(body);
+    let (Some(entries), None) = json::entries(&text) else { return None };
+    let value = |name: &str| entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.get());
+    if value("type").is_some_and(|kind| kind != "\"message_tokens_count\"") || value("content").is_some() {
         return None;
     }
-    body.get("input_tokens")?.as_u64()
+    value("input_tokens")?.parse().ok()
 }
 
 /// Removes the count at the path; an object that is empty then goes with it.

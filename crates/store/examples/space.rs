@@ -192,7 +192,7 @@ impl Talk {
             writer.append_body(id, Side::Response, part)?;
             writer.append_frames(id, &[Frame { len: part.len() as u32, at_us }])?;
         }
-        writer.set_text(id, Side::Response, text.to_owned())?;
+        writer.set_words(id, Side::Response, store::Words::of(text))?;
         exchange.status = Some(200);
         exchange.reason = Some("OK".to_owned());
         exchange.response_version = Some("HTTP/1.1".to_owned());

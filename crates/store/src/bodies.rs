@@ -12,7 +12,7 @@ use crate::packs::{Kind, NewPiece, Packs};
 use crate::prepare::{Prepared, Segment};
 use crate::query::{BodySummary, Side};
 use crate::shelf::{Shelf, Walk};
-use crate::words;
+use crate::words::Words;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(crate) struct BodyWriter {
     /// Its hash and segments, where somebody found them already.
     prepared: Option<Arc<Prepared>>,
     /// What it says, for search, where its bytes do not show it.
-    text: Option<String>,
+    words: Option<Words>,
     /// The tail has bytes that the database has not.
     dirty: bool,
     /// The finished body is not in the database.
@@ -73,7 +73,7 @@ impl BodyWriter {
             hashed: 0,
             finished: None,
             prepared: None,
-            text: None,
+            words: None,
             dirty: false,
             unsigned: false,
             safe: false,
@@ -107,7 +107,7 @@ impl BodyWriter {
     pub(crate) fn unread(&self) -> Option<&[u8]> {
         let is_json = || self.tail.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
         let is_whole = self.long.is_none() && !self.broken && !self.safe && !self.tail.is_empty();
-        (self.text.is_none() && is_whole && !is_json()).then_some(self.tail.as_slice())
+        (self.words.is_none() && is_whole && !is_json()).then_some(self.tail.as_slice())
     }
 
     /// Whether pieces are known only here.
@@ -120,8 +120,8 @@ impl BodyWriter {
     }
 
     /// What search finds it by, if its bytes are no JSON.
-    pub(crate) fn set_text(&mut self, text: String) {
-        self.text = Some(text);
+    pub(crate) fn set_words(&mut self, words: Words) {
+        self.words = Some(words);
     }
 
     /// Takes over what was prepared of it, if it is of a body of this length that is still here whole.
@@ -152,7 +152,7 @@ impl BodyWriter {
         self.hash();
         let (mut cutter, mut tree) = self.long.take().unwrap_or_default();
         let written = target.and_then(|mut target| {
-            let taken = put(&mut target, &mut cutter, &mut tree, &self.tail, false, self.text.is_none())?;
+            let taken = put(&mut target, &mut cutter, &mut tree, &self.tail, false, self.words.is_none())?;
             self.tail.drain(..taken);
             self.hashed -= taken;
             Ok(())
@@ -199,7 +199,7 @@ impl BodyWriter {
 
     /// The place of the whole body; `None` if it is empty.
     fn root(&mut self, target: &mut Target<'_>) -> Result<Option<i64>, Error> {
-        let from_bytes = self.text.is_none();
+        let from_bytes = self.words.is_none();
         let mut tree = Tree::default();
         match (self.long.take(), &self.prepared) {
             (Some((mut cutter, begun)), _) => {
@@ -213,8 +213,8 @@ impl BodyWriter {
             }
         }
         let root = whole(target, tree, from_bytes)?;
-        if let (Some(root), Some(text)) = (root, &self.text) {
-            target.packs.say(root, text);
+        if let (Some(root), Some(words)) = (root, &self.words) {
+            target.packs.say(root, words.clone());
         }
         Ok(root)
     }
@@ -334,9 +334,9 @@ fn whole(target: &mut Target<'_>, tree: Tree, indexed: bool) -> Result<Option<i6
         Some(Entry::Literal(bytes)) => {
             let is_json = bytes.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
             let kind = if is_json { Kind::Glue } else { Kind::Plain };
-            let text = || indexed.then(|| words::of_piece(kind, &bytes)).flatten();
-            let piece = NewPiece { kind, bytes: &bytes, key: None, text: &text };
-            Ok(Some(packs.place(connection, *session, &piece)?.0))
+            let mut words = || indexed.then(|| Words::of_piece(kind, &bytes)).flatten();
+            let piece = NewPiece { kind, bytes: &bytes, key: None, words: &mut words };
+            Ok(Some(packs.place(connection, *session, piece)?.0))
         }
     }
 }
@@ -392,7 +392,9 @@ fn put(
     last: bool,
     indexed: bool,
 ) -> Result<usize, Error> {
-    cutter.scan(bytes, last, &mut |segment, form| put_segment(target, tree, (segment, form, None), indexed))
+    cutter.scan(bytes, last, &mut |segment, form| {
+        put_segment(target, tree, (segment, form, None), indexed.then_some(None))
+    })
 }
 
 /// As [`put`], of a whole body whose segments are known.
@@ -404,29 +406,32 @@ fn put_prepared(
     indexed: bool,
 ) -> Result<(), Error> {
     let mut rest = bytes;
-    for Segment { length, form, key } in prepared.segments() {
+    let mut words = prepared.take_words();
+    for (Segment { length, form, key }, at) in prepared.segments().iter().zip(0..) {
         let (segment, after) = rest.split_at((*length as usize).min(rest.len()));
-        put_segment(target, tree, (segment, *form, *key), indexed)?;
+        put_segment(target, tree, (segment, *form, *key), indexed.then(|| words.remove(&at)))?;
         rest = after;
     }
     Ok(())
 }
 
-/// Stores a segment; its key if it is known.
+/// Stores a segment, with its key if it is known. `words`: `None` if it is not for search, else those of it if they are known.
 fn put_segment(
     target: &mut Target<'_>,
     tree: &mut Tree,
     (segment, form, key): (&[u8], Form, Option<[u8; 16]>),
-    indexed: bool,
+    words: Option<Option<Words>>,
 ) -> Result<(), Error> {
+    let indexed = words.is_some();
     let Target { connection, packs, session } = target;
     let entry = if cut::is_literal(segment) {
         Entry::Literal(segment.to_vec())
     } else {
         let kind = Kind::of_form(form);
-        let text = || indexed.then(|| words::of_piece(kind, segment)).flatten();
-        let piece = NewPiece { kind, bytes: segment, key, text: &text };
-        Entry::Place(packs.place(connection, *session, &piece)?.0)
+        let mut known = words.flatten();
+        let mut words = || known.take().or_else(|| indexed.then(|| Words::of_piece(kind, segment))?);
+        let piece = NewPiece { kind, bytes: segment, key, words: &mut words };
+        Entry::Place(packs.place(connection, *session, piece)?.0)
     };
     tree.push(entry, &mut |list| packs.place_list(connection, *session, &list, indexed))
 }

@@ -96,4 +96,5 @@ pub use sessions::{SessionOrder, SessionSum};
 pub use spending::{SessionShare, Spent};
 pub use store::Store;
 pub use verify::{Damage, Verified};
+pub use words::Words;
 pub use writer::Writer;

@@ -10,8 +10,8 @@ use crate::cut::{Form, key};
 use crate::error::Error;
 use crate::list::{self, Entry};
 use crate::varint::put_varint;
-use crate::words;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::words::{self, Words};
+use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, HashMap, btree_map};
 use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation as _, OutBuffer};
 use zstd::zstd_safe::compress_bound;
@@ -134,15 +134,15 @@ pub(crate) struct Packs {
 /// What a piece says.
 struct Text {
     place: i64,
-    words: String,
+    words: Words,
     /// The piece may have said something before.
     may_be_known: bool,
 }
 
 impl Packs {
-    /// Lets search find a piece by a text that its bytes do not show.
-    pub(crate) fn say(&mut self, place: i64, text: &str) {
-        self.texts.push(Text { place, words: words::once_each(text), may_be_known: true });
+    /// Lets search find a piece by words that its bytes do not show.
+    pub(crate) fn say(&mut self, place: i64, words: Words) {
+        self.texts.push(Text { place, words, may_be_known: true });
     }
 
     /// The place of a piece that is stored once, and whether it is new.
@@ -150,29 +150,29 @@ impl Packs {
         &mut self,
         connection: &Connection,
         session: Option<&str>,
-        piece: &NewPiece<'_>,
+        piece: NewPiece<'_>,
     ) -> Result<(i64, bool), Error> {
-        let key = piece.key.unwrap_or_else(|| piece.kind.key(piece.bytes));
+        let NewPiece { kind, bytes, key, words } = piece;
+        let key = key.unwrap_or_else(|| kind.key(bytes));
         if let Some(place) = self.known.get(&key) {
             return Ok((place, false));
         }
-        let found = connection
-            .prepare_cached("SELECT place FROM piece WHERE key = ?")?
-            .query_row([key], |row| row.get(0))
-            .optional()?;
-        let is_new = found.is_none();
-        let place = match found {
-            Some(place) => place,
-            None => {
-                let place = self.add(connection, session, piece.kind, piece.bytes)?;
-                connection
-                    .prepare_cached("INSERT INTO piece (key, place) VALUES (?, ?)")?
-                    .execute(params![key, place])?;
-                if let Some(text) = (piece.text)() {
-                    self.texts.push(Text { place, words: words::once_each(&text), may_be_known: false });
-                }
-                place
+        // Nearly all that is not remembered is new: it is put there, and only what could not be is looked for.
+        let place = self.open_pack(connection, session)?.next_place();
+        let is_new = connection
+            .prepare_cached("INSERT OR IGNORE INTO piece (key, place) VALUES (?, ?)")?
+            .execute(params![key, place])?
+            > 0;
+        let place = if is_new {
+            self.add(connection, session, kind, bytes)?;
+            if let Some(words) = words() {
+                self.texts.push(Text { place, words, may_be_known: false });
             }
+            place
+        } else {
+            connection
+                .prepare_cached("SELECT place FROM piece WHERE key = ?")?
+                .query_row([key], |row| row.get(0))?
         };
         self.known.keep(key, place);
         Ok((place, is_new))
@@ -187,12 +187,9 @@ impl Packs {
         indexed: bool,
     ) -> Result<i64, Error> {
         let bytes = list::encode(entries);
-        let text = || indexed.then(|| words::of_piece(Kind::List, &bytes)).flatten();
-        let (place, is_new) = self.place(
-            connection,
-            session,
-            &NewPiece { kind: Kind::List, bytes: &bytes, key: None, text: &text },
-        )?;
+        let mut words = || indexed.then(|| Words::of_piece(Kind::List, &bytes)).flatten();
+        let piece = NewPiece { kind: Kind::List, bytes: &bytes, key: None, words: &mut words };
+        let (place, is_new) = self.place(connection, session, piece)?;
         for entry in entries.iter().filter(|_| is_new) {
             let Entry::Place(piece) = entry else { continue };
             if pack_of(*piece) != pack_of(place) {
@@ -214,7 +211,7 @@ impl Packs {
         bytes: &[u8],
     ) -> Result<i64, Error> {
         let pack = self.open_pack(connection, session)?;
-        let place = (pack.id << INDEX_BITS) | pack.pieces as i64;
+        let place = pack.next_place();
         pack.pieces += 1;
         pack.sizes.push(kind.with_length(bytes.len()));
         pack.bytes.extend_from_slice(bytes);
@@ -245,7 +242,10 @@ impl Packs {
             self.open.iter().filter(|(_, pack)| pack.is_full()).map(|(slot, _)| *slot).collect();
         let full = full.iter().filter_map(|slot| self.open.remove(slot));
         self.spare.extend(full.map(|pack| pack.stream));
-        for text in std::mem::take(&mut self.texts) {
+        let mut texts = std::mem::take(&mut self.texts);
+        // The index gathers what comes in the order of its rows, and writes what it has when something comes that belongs before it.
+        texts.sort_by_key(|text| text.place);
+        for text in texts {
             if text.may_be_known {
                 words::forget(connection, text.place)?;
             }
@@ -320,6 +320,10 @@ impl OpenPack {
         })
     }
 
+    fn next_place(&self) -> i64 {
+        (self.id << INDEX_BITS) | self.pieces as i64
+    }
+
     fn is_full(&self) -> bool {
         self.written + self.bytes.len() >= PACK || self.pieces >= (1 << INDEX_BITS) - 1
     }
@@ -376,8 +380,8 @@ pub(crate) struct NewPiece<'a> {
     pub(crate) bytes: &'a [u8],
     /// The key of kind and bytes, if it is known.
     pub(crate) key: Option<[u8; 16]>,
-    /// What of it can be searched; asked for only if it is new.
-    pub(crate) text: &'a dyn Fn() -> Option<String>,
+    /// What search finds it by; asked for only if it is new.
+    pub(crate) words: &'a mut dyn FnMut() -> Option<Words>,
 }
 
 /// Places by key, in two generations: what was not asked for while the younger filled up is forgotten.

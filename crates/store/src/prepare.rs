@@ -4,8 +4,12 @@
 
 use crate::bodies::SPOOL;
 use crate::cut::{self, Cutter, Form};
+use crate::packs::Kind;
 use crate::query::BodySummary;
+use crate::words::Words;
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 /// After so many bytes it can be gone on from.
 const STEP: usize = 32 << 10;
@@ -13,12 +17,18 @@ const STEP: usize = 32 << 10;
 /// Longer bodies are cut while they come, bytes.
 pub const LONGEST_PREPARED: usize = SPOOL - 1;
 
+/// Words are found here of so many bytes at the most that no earlier body had: of more, some may be known to the writer, who then need
+/// not look.
+const WORDED: usize = 64 << 10;
+
 /// A whole body's hash and segments.
 #[derive(Debug)]
 pub struct Prepared {
     summary: BodySummary,
     segments: Vec<Segment>,
     steps: Vec<Step>,
+    /// Of some segments by their number, until somebody takes them: what is remembered for later bodies need not hold them.
+    words: Mutex<HashMap<usize, Words>>,
 }
 
 /// A segment, in order.
@@ -65,7 +75,13 @@ impl Prepared {
         }
         making.take(body, true);
         let summary = BodySummary { len: body.len() as u64, hash: *making.hasher.finalize().as_bytes() };
-        Prepared { summary, segments: making.segments, steps: making.steps }
+        let words = words(&making.segments, body, earlier.map_or(0, |(_, common)| common));
+        Prepared { summary, segments: making.segments, steps: making.steps, words: Mutex::new(words) }
+    }
+
+    /// The words of some segments by their number, once.
+    pub(crate) fn take_words(&self) -> HashMap<usize, Words> {
+        std::mem::take(&mut *self.words.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Length and hash.
@@ -82,6 +98,28 @@ impl Prepared {
     pub fn weight(&self) -> usize {
         self.segments.capacity() * size_of::<Segment>() + self.steps.capacity() * size_of::<Step>()
     }
+}
+
+/// The words of the segments that end after the first `common` bytes, unless that is too much.
+fn words(segments: &[Segment], body: &[u8], common: usize) -> HashMap<usize, Words> {
+    let mut found = HashMap::new();
+    if body.len().saturating_sub(common) > WORDED {
+        return found;
+    }
+    let mut end = body.len();
+    for (at, segment) in segments.iter().enumerate().rev() {
+        let begin = end.saturating_sub(segment.length as usize);
+        if segment.key.is_some()
+            && let Some(words) = Words::of_piece(Kind::of_form(segment.form), &body[begin..end])
+        {
+            found.insert(at, words);
+        }
+        end = begin;
+        if end <= common {
+            break;
+        }
+    }
+    found
 }
 
 impl Step {

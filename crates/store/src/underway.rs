@@ -12,6 +12,7 @@ use crate::query::Side;
 use crate::record;
 use crate::row::Names;
 use crate::shelf::Shelf;
+use crate::words::Words;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,7 +117,7 @@ impl Underway {
                 && let Some(text) =
                     body.unread().and_then(|bytes| desk.shelf.answer_text(&self.exchange, bytes))
             {
-                body.set_text(text);
+                body.set_words(Words::of(&text));
             }
         }
         let target = Target { connection: desk.connection, packs: desk.packs, session };

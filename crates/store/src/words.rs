@@ -8,8 +8,6 @@ use crate::list::{self, EntryRef};
 use crate::packs::Kind;
 use rusqlite::{Connection, params};
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 /// Longer runs are no words but encoded data.
@@ -35,12 +33,16 @@ const STRUCTURE: [&str; 16] = [
     "service_tier",
 ];
 
-/// Lets search find a piece by what [`once_each`] says of its text.
-pub(crate) fn index(connection: &Connection, place: i64, words: &str) -> Result<(), Error> {
-    if !words.is_empty() {
+/// The words of a text with a space after each, hardly any twice: what search finds it by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words(String);
+
+/// Lets search find a piece by the words of its text.
+pub(crate) fn index(connection: &Connection, place: i64, words: &Words) -> Result<(), Error> {
+    if !words.0.is_empty() {
         connection
             .prepare_cached("INSERT INTO text (rowid, words) VALUES (?, ?)")?
-            .execute(params![place, words])?;
+            .execute(params![place, words.0])?;
     }
     Ok(())
 }
@@ -54,49 +56,63 @@ pub(crate) fn forget(connection: &Connection, place: i64) -> Result<(), Error> {
 /// As [`index`], of a text, for a piece that may have said something before.
 pub(crate) fn say_anew(connection: &Connection, place: i64, text: &str) -> Result<(), Error> {
     forget(connection, place)?;
-    index(connection, place, &once_each(text))
+    index(connection, place, &Words::of(text))
 }
 
-/// The words of a text with a space after each, hardly any twice.
-pub(crate) fn once_each(text: &str) -> String {
-    let mut words = String::new();
-    // Where in `words` a word of this hash is. Of two with one hash the later is kept: the other is then written again, which does no harm.
-    let mut seen: HashMap<u32, Range<usize>, BuildHasherDefault<Itself>> = HashMap::default();
-    for_each(text, &mut |_, word| {
-        let begin = words.len();
-        let known = seen.entry(hash(word)).or_default();
-        if words.get(known.clone()) != Some(word) {
-            words.push_str(word);
-            *known = begin..words.len();
-            words.push(' ');
+impl Words {
+    /// Those of a text.
+    pub fn of(text: &str) -> Words {
+        let mut gathered = Gathered::of_about(text.len());
+        for_each(text, &mut |_, word| gathered.take(word));
+        Words(gathered.words)
+    }
+
+    /// Those of a piece; `None` if it has no text.
+    pub(crate) fn of_piece(kind: Kind, bytes: &[u8]) -> Option<Words> {
+        of_piece(kind, bytes).as_deref().map(Words::of)
+    }
+}
+
+/// Words, hardly any twice.
+struct Gathered {
+    words: String,
+    /// Where in `words` a word of the slot's hash is: its begin and length, or nothing at the begin. Of two words of one slot the later is
+    /// kept: the other is then written again, which does no harm.
+    seen: Box<[(u32, u32)]>,
+}
+
+impl Gathered {
+    /// For a text of about so many bytes.
+    fn of_about(bytes: usize) -> Gathered {
+        let slots = (bytes / 2).next_power_of_two().clamp(64, 16 << 10);
+        Gathered { words: String::with_capacity(bytes), seen: vec![(0, 0); slots].into_boxed_slice() }
+    }
+
+    fn take(&mut self, word: &str) {
+        let slot = hash(word.as_bytes()) as usize & (self.seen.len() - 1);
+        let Some(seen) = self.seen.get_mut(slot) else { return };
+        let (begin, length) = (seen.0 as usize, seen.1 as usize);
+        if length == word.len() && self.words.as_bytes()[begin..begin + length] == *word.as_bytes() {
+            return;
         }
+        // Beyond what a slot can say, words are written each time.
+        if let Ok(begin) = u32::try_from(self.words.len()) {
+            *seen = (begin, word.len() as u32);
+        }
+        self.words.push_str(word);
+        self.words.push(' ');
+    }
+}
+
+/// Quick, and good enough for words: eight bytes at a time.
+fn hash(word: &[u8]) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (eights, rest) = word.as_chunks::<8>();
+    let last = rest.iter().fold(word.len() as u64, |last, byte| last << 8 | u64::from(*byte));
+    let mixed = eights.iter().fold(last.wrapping_mul(SPREAD), |hash, eight| {
+        (hash ^ u64::from_le_bytes(*eight)).wrapping_mul(SPREAD)
     });
-    words
-}
-
-/// FNV-1a.
-fn hash(word: &str) -> u32 {
-    word.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// For keys that are hashes already: spread over the upper bits, too, which a table looks at.
-#[derive(Default)]
-struct Itself(u64);
-
-impl Hasher for Itself {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, hash: u32) {
-        self.0 = (self.0 ^ u64::from(hash)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
+    mixed ^ mixed >> 32
 }
 
 /// The words of a text, in order.
@@ -113,7 +129,7 @@ pub(crate) fn spans(text: &str) -> Vec<(Range<usize>, String)> {
     found
 }
 
-fn for_each(text: &str, each: &mut dyn FnMut(Range<usize>, &str)) {
+fn for_each(text: &str, each: &mut impl FnMut(Range<usize>, &str)) {
     let bytes = text.as_bytes();
     let mut word = String::new();
     let (mut begin, mut at) = (0, 0);
@@ -308,6 +324,11 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_comes_again_is_gathered_once() {
+        assert_eq!(Words::of(&"to be or not to be, ".repeat(50)).0, "to be or not ");
+    }
+
+    #[test]
     fn escapes_come_off() {
         for (escaped, expected) in [
             (r"a\nb\tc", "a\nb\tc"),
@@ -329,6 +350,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn gathered_are_all_words_and_no_other(texts in prop::collection::vec("([a-c]{1,3}|[ -~]{0,9}|\\PC{0,9}) ", 0..60)) {
+            let text = texts.concat();
+            let gathered = Words::of(&text).0;
+            let mut gathered: Vec<&str> = gathered.split(' ').filter(|word| !word.is_empty()).collect();
+            let mut expected = words(&text);
+            gathered.sort_unstable();
+            gathered.dedup();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(gathered, expected);
+        }
+
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             unescape(&bytes);

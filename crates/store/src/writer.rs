@@ -21,6 +21,7 @@ use crate::shelf::Shelf;
 use crate::store::{Shared, lock};
 use crate::sweep::{self, Sweeper, roll_back};
 use crate::underway::{Desk, Underway};
+use crate::words::Words;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -189,8 +190,8 @@ impl Writer {
     ///
     /// # Errors
     /// When the exchange is not known.
-    pub fn set_text(&mut self, id: Uuid, side: Side, text: String) -> Result<(), Error> {
-        self.held.running(id)?.body(side).set_text(text);
+    pub fn set_words(&mut self, id: Uuid, side: Side, words: Words) -> Result<(), Error> {
+        self.held.running(id)?.body(side).set_words(words);
         Ok(())
     }
 

@@ -83,7 +83,7 @@ fn an_answers_text_is_found_though_its_bytes_scatter_it() {
         let exchange = running();
         writer.save(&exchange).unwrap();
         writer.append_body(exchange.id, Side::Response, stream).unwrap();
-        writer.set_text(exchange.id, Side::Response, "the answer is forty two".to_owned()).unwrap();
+        writer.set_words(exchange.id, Side::Response, store::Words::of("the answer is forty two")).unwrap();
         writer.save(&complete(&exchange)).unwrap();
         writer.commit().unwrap();
         ids.push(exchange.id);

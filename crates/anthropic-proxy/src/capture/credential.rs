@@ -48,10 +48,12 @@ impl Hasher {
     pub(super) fn find<'a>(&self, headers: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<Credential> {
         let mut found = None;
         for (name, value) in headers {
-            let secret = match name.to_ascii_lowercase().as_slice() {
-                b"x-api-key" => value,
-                b"authorization" => value.strip_prefix(b"Bearer ").unwrap_or(value),
-                _ => continue,
+            let secret = if name.eq_ignore_ascii_case(b"x-api-key") {
+                value
+            } else if name.eq_ignore_ascii_case(b"authorization") {
+                value.strip_prefix(b"Bearer ").unwrap_or(value)
+            } else {
+                continue;
             };
             let secret = secret.trim_ascii();
             if !secret.is_empty() {

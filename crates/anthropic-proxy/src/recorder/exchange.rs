@@ -37,6 +37,8 @@ pub(super) struct OpenExchange {
     answer: Option<AnswerReader>,
     /// What a streamed answer says, once it has ended: its bytes scatter the words over events.
     pub(super) streamed_text: Option<String>,
+    /// An answer that is JSON and came uncompressed, once it has ended.
+    pub(super) json: Option<Vec<u8>>,
     /// The prompt, until the call is linked to the one before.
     pub(super) outline: Option<Arc<Outline>>,
     /// What of storing the request's body was done with reading it.
@@ -74,6 +76,7 @@ impl OpenExchange {
             request: wants_body.then(|| Vec::with_capacity(length)),
             answer: None,
             streamed_text: None,
+            json: None,
             outline: None,
             prepared: None,
             usage: None,
@@ -269,7 +272,7 @@ impl OpenExchange {
     /// Reads what is left to read; all that the bytes tell is known then.
     fn read_to_end(&mut self, at_us: u64, known: &mut Conversations) -> (Fed, Reading) {
         self.read_request(known);
-        let (fed, reading) = match self.answer.take() {
+        let (fed, mut reading) = match self.answer.take() {
             Some(answer) => answer.finish(at_us),
             None => (Fed::default(), Reading::default()),
         };
@@ -280,6 +283,8 @@ impl OpenExchange {
         if reading.complete.is_some() {
             self.streamed_text = reading.message.as_ref().map(text_of);
         }
+        let is_plain = header(&self.row.response_headers, "content-encoding").is_none();
+        self.json = reading.json.take().filter(|_| is_plain);
         if is_batch_results(&self.row.url) {
             batch::take_usage(&mut self.row, &reading.batch);
         }

@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use store::{Exchange, Outcome, Side, Store};
+use store::{Exchange, LONGEST_PREPARED, Outcome, Prepared, Side, Store, Words};
 use uuid::Uuid;
 
 /// How long notes gather before they are written together.
@@ -29,6 +29,9 @@ const HAND_OVER_BYTES: usize = 256 << 10;
 
 /// and committed after so many: until then the writer holds a copy of them.
 const COMMIT_BYTES: usize = 4 << 20;
+
+/// A request of more bytes may be written in parts before the batch ends: by then it is known whose it is.
+const BARE: u64 = 256 << 10;
 
 /// How long the recorder sleeps when nothing comes and nothing runs, before it tidies up.
 const IDLE: Duration = Duration::from_secs(30);
@@ -213,15 +216,22 @@ impl Desk {
         }
         let exchange = OpenExchange::new(began);
         let tracked =
-            Tracked { exchange, announced: Instant::now(), redaction, unsaved: false, unannounced: true };
-        // Its bytes may come next, and whoever writes them must know it.
-        self.work.push(Work::Save(Arc::new(tracked.exchange.row.clone())));
+            Tracked { exchange, announced: Instant::now(), redaction, unsaved: true, unannounced: true };
+        // Its bytes may come next, and whoever writes them must know it. All that is known of it follows with the batch, unless it has
+        // ended by then.
+        let Exchange { id, started_us, capture, .. } = &tracked.exchange.row;
+        let (id, started_us, capture) = (*id, *started_us, capture.clone());
+        let bare = Exchange { id, started_us, capture, ..Exchange::default() };
+        self.work.push(Work::Save(Arc::new(bare)));
         self.changed.push(key);
         tracked
     }
 
     /// Bytes are passed on before they are read: a defect in reading loses none.
     fn take(&mut self, key: Key, tracked: &mut Tracked, note: Note) {
+        if tracked.unsaved && tracked.exchange.row.request_bytes > BARE {
+            self.tell(tracked);
+        }
         let exchange = &mut tracked.exchange;
         let id = exchange.row.id;
         match note {
@@ -318,9 +328,13 @@ impl Desk {
     }
 
     fn close(&mut self, tracked: Tracked) {
-        let OpenExchange { row, streamed_text, .. } = tracked.exchange;
+        let OpenExchange { row, streamed_text, json, .. } = tracked.exchange;
+        if let Some(body) = json.filter(|body| body.len() <= LONGEST_PREPARED) {
+            let prepared = Some(Arc::new(Prepared::new(&body, None)));
+            self.work.push(Work::Finish { id: row.id, side: Side::Response, prepared });
+        }
         if let Some(text) = streamed_text {
-            self.work.push(Work::Text { id: row.id, text });
+            self.work.push(Work::Says { id: row.id, words: Words::of(&text) });
         }
         if !row.capture.complete {
             self.health.incomplete.fetch_add(1, Ordering::Relaxed);

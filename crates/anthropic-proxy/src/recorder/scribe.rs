@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Capture, Exchange, Prepared, Side, Writer};
+use store::{Capture, Exchange, Prepared, Side, Words, Writer};
 use uuid::Uuid;
 
 /// How often it is looked whether the limits of the record are kept.
@@ -23,7 +23,7 @@ const PRUNE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Batches that wait for it at the most.
-const AHEAD: usize = 4;
+const AHEAD: usize = 12;
 
 /// One thing to write.
 pub(super) enum Work {
@@ -36,7 +36,7 @@ pub(super) enum Work {
     /// A body has come to its end. What of writing it the reader has done.
     Finish { id: Uuid, side: Side, prepared: Option<Arc<Prepared>> },
     /// What a streamed answer says, for search.
-    Text { id: Uuid, text: String },
+    Says { id: Uuid, words: Words },
     /// Something that somebody asked for, when all before it is committed.
     Do(Box<dyn FnOnce(&mut Scribe) + Send>),
 }
@@ -49,7 +49,7 @@ impl Work {
             Work::Request { id, .. }
             | Work::Response { id, .. }
             | Work::Finish { id, .. }
-            | Work::Text { id, .. } => Some(*id),
+            | Work::Says { id, .. } => Some(*id),
             Work::Do(_) => None,
         }
     }
@@ -163,9 +163,9 @@ impl Scribe {
                 };
                 self.note("body", result.map(|_| ()));
             }
-            Work::Text { id, text } => {
-                let result = self.writer.set_text(id, Side::Response, text);
-                self.note("text", result);
+            Work::Says { id, words } => {
+                let result = self.writer.set_words(id, Side::Response, words);
+                self.note("words", result);
             }
             Work::Do(work) => {
                 self.commit();

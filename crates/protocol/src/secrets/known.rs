@@ -3,6 +3,22 @@
 /// The first bytes of all that is looked for: of Anthropic's keys (plain or percent-encoded), of `Bearer`, and of the ones below.
 pub(super) const FIRST: &[u8] = b"sS%bBgxAnhr";
 
+/// Whether what begins with one of [`FIRST`] can be looked for, by its second byte: most words are told apart by that.
+pub(super) fn may_go_on(text: &[u8]) -> bool {
+    match *text {
+        [b's' | b'S', second, ..] => matches!(second, b'k' | b'K' | b'%'),
+        [b'b' | b'B', second, ..] => matches!(second, b'e' | b'E'),
+        [b'g', second, ..] => matches!(second, b'h' | b'i' | b'l'),
+        [b'A', second, ..] => matches!(second, b'K' | b'S' | b'I'),
+        [b'x', second, ..] => second == b'o',
+        [b'n', second, ..] => second == b'p',
+        [b'h', second, ..] => second == b'f',
+        [b'r', second, ..] => second == b'k',
+        [_, _, ..] => true,
+        _ => false,
+    }
+}
+
 /// A key that has a prefix of its own.
 struct Known {
     prefix: &'static [u8],
@@ -63,4 +79,20 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<(usize, &'static str)> {
         }
     };
     (fits && !follows_word).then_some((known.prefix.len() + token, known.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_prefix_is_passed_over() {
+        let others =
+            [&b"sk-ant-"[..], b"SK-ANT-", b"s%6B-ant-", b"%73k-ant-", b"bearer ", b"Bearer ", b"BEARER "];
+        for prefix in KNOWN.iter().map(|known| known.prefix).chain(others) {
+            let shown = String::from_utf8_lossy(prefix);
+            assert!(FIRST.contains(&prefix[0]), "{shown}");
+            assert!(may_go_on(prefix), "{shown}");
+        }
+    }
 }

@@ -70,16 +70,28 @@ pub fn mask_value(value: &str) -> String {
 
 /// Whether all values of a header by that name are secrets.
 pub fn is_secret_header(name: &str) -> bool {
-    let name = name.trim().to_ascii_lowercase();
+    let name = name.trim().as_bytes();
     // Not `…-tokens-remaining`, which counts.
-    let is_token = name.ends_with("-token");
-    is_token || SECRET_HEADERS.contains(&name.as_str()) || SECRET_WORDS.iter().any(|word| name.contains(word))
+    let is_token = name.last_chunk::<6>().is_some_and(|end| end.eq_ignore_ascii_case(b"-token"));
+    let is_known = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
+    is_token || SECRET_HEADERS.iter().any(is_known) || has_secret_word(name)
+}
+
+/// This is asked of every header of every exchange while its traffic goes on.
+fn has_secret_word(name: &[u8]) -> bool {
+    let begins = |rest: &[u8], word: &str| {
+        rest.get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    (0..name.len()).any(|at| {
+        let may_begin = matches!(name[at] | 0x20, b'a' | b's' | b'p' | b'c');
+        may_begin && SECRET_WORDS.iter().any(|word| begins(&name[at..], word))
+    })
 }
 
 /// A header's value as it may be seen. The scheme of a credential (`Bearer`) and the names of cookies stay readable.
 pub fn mask_header(name: &str, value: &[u8]) -> String {
     if !is_secret_header(name) {
-        let is_url = value.windows(3).any(|part| part == b"://");
+        let is_url = memchr::memmem::find(value, b"://").is_some();
         return if is_url { mask_url(value) } else { mask_text(value) };
     }
     let text = String::from_utf8_lossy(value);
@@ -98,9 +110,13 @@ pub fn mask_header(name: &str, value: &[u8]) -> String {
 /// A text such as a URL or an ordinary header's value, with everything masked in it that looks like a key of Anthropic's
 /// (percent-encoded too, once or more), and what follows `Bearer`.
 pub fn mask_text(text: &[u8]) -> String {
+    let found = find(text);
+    if found.is_empty() {
+        return String::from_utf8_lossy(text).into_owned();
+    }
     let mut seen = Vec::with_capacity(text.len());
     let mut at = 0;
-    for (secret, masked) in find(text) {
+    for (secret, masked) in found {
         seen.extend_from_slice(&text[at..secret.start]);
         seen.extend_from_slice(masked.as_bytes());
         at = secret.end;
@@ -145,6 +161,10 @@ fn locate(text: &[u8]) -> Vec<(Range<usize>, &'static str)> {
     while let Some(skipped) = text[at..].iter().position(|byte| MAY_BEGIN[usize::from(*byte)]) {
         at += skipped;
         let rest = &text[at..];
+        if !known::may_go_on(rest) {
+            at += 1;
+            continue;
+        }
         let secret = if let Some(length) = key_length(rest) {
             Some((at..at + length, "Anthropic key"))
         } else if let Some((scheme, token)) = bearer_lengths(rest) {
