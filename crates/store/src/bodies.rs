@@ -249,6 +249,8 @@ impl BodyWriter {
             return;
         }
         self.covered = self.kept;
+        // It may wait for long, and can be prepared again.
+        self.prepared = None;
         if std::mem::take(&mut self.at_stake) {
             self.lose();
         }

@@ -93,7 +93,7 @@ impl Writer {
     /// saved without an outcome, or be appended to, after that.
     ///
     /// # Errors
-    /// When the database refuses. It is kept in memory and tried again with each commit.
+    /// When the database refuses. It is kept in memory and tried again with each commit; until one succeeds nothing else is tried.
     pub fn save(&mut self, exchange: &Exchange) -> Result<(), Error> {
         self.keep(Arc::new(exchange.clone()))
     }
@@ -116,6 +116,10 @@ impl Writer {
         place.insert(id, underway);
         if !has_ended {
             return self.put_off(id);
+        }
+        if self.held.again {
+            // All that waits is written with the next commit: to be refused for each would cost more with all that waits.
+            return Ok(());
         }
         self.write(|held, desk| held.ended.get_mut(&id).map_or(Ok(()), |underway| underway.write(desk)))
     }

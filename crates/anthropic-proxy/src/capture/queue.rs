@@ -146,6 +146,11 @@ impl<T: Weight> Receiver<T> {
         std::mem::swap(&mut *items, batch);
     }
 
+    /// Whether more than half of the bound waits.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.0.used.load(Ordering::Relaxed) > self.0.limit / 2
+    }
+
     /// Gives the room of a handled item back.
     pub(crate) fn release(&self, bytes: usize) {
         self.0.used.fetch_sub(bytes, Ordering::AcqRel);

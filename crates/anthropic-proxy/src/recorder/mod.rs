@@ -6,6 +6,7 @@
 
 mod batch;
 mod conversations;
+mod courtesy;
 mod exchange;
 mod health;
 mod limits;

@@ -1,6 +1,7 @@
 //! Reads what the traffic told: keeps the exchanges that are open, announces them, and says what is to be written.
 
 use super::conversations::Conversations;
+use super::courtesy::Courtesy;
 use super::exchange::OpenExchange;
 use super::health::Health;
 use super::redaction::Redaction;
@@ -105,6 +106,7 @@ impl Reader {
 
     pub(super) fn run(mut self, notes: &Receiver<Note>, orders: &Mutex<Vec<Order>>) {
         step_back();
+        let mut courtesy = Courtesy::new();
         let mut batch = Vec::new();
         loop {
             notes.take(&mut batch, if self.open.is_empty() { IDLE } else { WATCHFUL }, GATHER);
@@ -126,6 +128,7 @@ impl Reader {
                     let commit = uncommitted >= COMMIT_BYTES;
                     self.hand_over(std::mem::take(&mut handled), commit);
                     uncommitted = if commit { 0 } else { uncommitted };
+                    courtesy.show(notes.is_filling());
                 }
             }
             for order in orders {

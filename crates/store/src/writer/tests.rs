@@ -62,7 +62,7 @@ fn an_exchange_refused_by_a_full_disk_is_whole_once_there_is_room() {
     let refused = disk.writer.commit().unwrap_err();
     assert!(refused.is_full(), "{refused}");
     disk.writer.append_frames(one.id, &[Frame { len: 7, at_us: 9 }]).unwrap();
-    assert!(disk.writer.save(&ended(&one)).unwrap_err().is_full());
+    disk.writer.save(&ended(&one)).expect("after a refusal the next commit tries for all");
     assert!(disk.writer.commit().unwrap_err().is_full());
     assert_eq!(disk.total(), 0);
 
@@ -158,7 +158,8 @@ fn what_waits_for_room_is_bounded() {
         // A row may find a place in a page that is there, a body never.
         let _ = disk.writer.save(&one);
         disk.writer.append_body(one.id, Side::Response, &tail).unwrap();
-        assert!(disk.writer.save(&ended(&one)).unwrap_err().is_full());
+        // After a refusal the next commit tries for all.
+        assert!(disk.writer.save(&ended(&one)).is_ok() || number == 1);
         assert!(disk.writer.commit().unwrap_err().is_full());
     }
     let waiting: usize = disk.writer.held.ended.values().map(Underway::waiting).sum();
